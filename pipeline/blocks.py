@@ -1,0 +1,106 @@
+"""The one place that knows blocks of frames, threads, the memory budget and progress."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from numpy.typing import NDArray
+
+from pipeline.movie import Movie
+
+DEFAULT_MEMORY_BYTES = 1_000_000_000
+DEFAULT_THREADS = 2
+
+Progress = Callable[[str, int, int], None]
+"""Called as ``progress(phase, done, total)``; may raise to cancel between blocks."""
+
+Result = TypeVar("Result")
+
+
+def no_progress(phase: str, done: int, total: int) -> None:
+    """Report to nobody."""
+
+
+def frame_blocks(n_frames: int, *, frame_bytes: int, memory_bytes: int) -> list[slice]:
+    """Cut a movie into blocks of frames that fit a memory budget.
+
+    Parameters
+    ----------
+    n_frames : int
+        Length of the movie.
+    frame_bytes : int
+        Memory that the work on one frame takes, copies included.
+    memory_bytes : int
+        Memory for one block.
+
+    Returns
+    -------
+    list of slice
+        Half-open, in order, covering every frame once; a block has at least one frame.
+
+    Examples
+    --------
+    >>> frame_blocks(5, frame_bytes=10, memory_bytes=20)
+    [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
+    """
+    length = max(1, memory_bytes // max(1, frame_bytes))
+    return [slice(start, min(start + length, n_frames)) for start in range(0, n_frames, length)]
+
+
+def map_blocks(
+    function: Callable[[slice, NDArray[Any]], Result],
+    movie: Movie,
+    blocks: list[slice],
+    *,
+    threads: int = DEFAULT_THREADS,
+    phase: str = "reading",
+    progress: Progress = no_progress,
+) -> Iterator[Result]:
+    """Read blocks of a movie, work on them in threads, and yield the results in order.
+
+    At most ``threads + 1`` blocks are in memory at a time, so plan blocks of
+    ``memory_bytes / (threads + 1)``. Results come in the order of the blocks whatever the number
+    of threads, so that a sum over them has the same bits.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(frames, block) -> result``; must not change the block of an in-memory movie.
+    movie : Movie
+        What is read; frames are read by one thread at a time.
+    blocks : list of slice
+        From `frame_blocks`, or a choice of frames.
+    threads : int
+        Number of blocks worked on at once.
+    phase : str
+        Name of the step for ``progress``, which is told frames done and frames in all.
+    progress : callable
+        Called after each block; an exception raised there cancels the rest.
+
+    Yields
+    ------
+    result
+        What ``function`` returned for each block.
+    """
+    total = sum(block.stop - block.start for block in blocks)
+    done = 0
+    progress(phase, 0, total)
+    waiting: deque[tuple[slice, Future[Result]]] = deque()
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        try:
+            for block in blocks:
+                waiting.append((block, pool.submit(function, block, movie[block])))
+                if len(waiting) > threads:
+                    finished, future = waiting.popleft()
+                    yield future.result()
+                    done += finished.stop - finished.start
+                    progress(phase, done, total)
+            while waiting:
+                finished, future = waiting.popleft()
+                yield future.result()
+                done += finished.stop - finished.start
+                progress(phase, done, total)
+        finally:
+            for _, future in waiting:
+                future.cancel()

@@ -1,0 +1,1 @@
+"""The processes that fill the computed tables."""
