@@ -1,0 +1,106 @@
+"""The scene before any noise: cells, background and motion."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.ndimage import gaussian_filter
+
+from pipeline.simulate.activity import slow_noise
+from pipeline.simulate.displacement import Displacement
+from pipeline.simulate.params import TwoPhotonParams
+
+N_NEUROPIL_MODES = 4
+INTERPOLATION_PX = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """A `FrameSource` of noiseless frames, rendered where they are asked for.
+
+    The scene is larger than the frame, so that what moves into view is real.
+    """
+
+    footprints: sparse.csc_array
+    """``(n_pixels, n_cells)``."""
+
+    traces: NDArray[np.float32]
+    """``(n_cells, n_frames)``."""
+
+    background_images: NDArray[np.float32]
+    """``(n_modes, n_rows + 2 margin, n_cols + 2 margin)``."""
+
+    background_traces: NDArray[np.float32]
+    """``(n_modes, n_frames)``."""
+
+    displacement: Displacement
+    """What moves the frames."""
+
+    margin_px: int
+    """How far the scene reaches beyond the frame on each side."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """``(n_frames, n_rows, n_cols)``."""
+        return (self.traces.shape[1], *self.displacement.frame_shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of one pixel."""
+        return np.dtype(np.float32)
+
+    def __getitem__(self, frames: slice) -> NDArray[np.float32]:
+        chosen = range(self.shape[0])[frames]
+        still = self.still(chosen)
+        moved = np.empty((len(chosen), *self.shape[1:]), np.float32)
+        for image, frame, target in zip(still, chosen, moved, strict=True):
+            rows, cols = self.displacement.sources_px(frame) + np.float32(self.margin_px)
+            cv2.remap(image, cols, rows, cv2.INTER_CUBIC, dst=target)
+        return moved
+
+    def still(self, frames: range) -> NDArray[np.float32]:
+        """Return frames with margins as they were without motion."""
+        times = np.asarray(frames)
+        images = np.tensordot(self.background_traces[:, times].T, self.background_images, axes=1)
+        inner = slice(self.margin_px, -self.margin_px)
+        cells = (self.footprints @ self.traces[:, times]).T
+        images[:, inner, inner] += cells.reshape(len(times), *self.shape[1:])
+        return np.asarray(images, np.float32)
+
+
+def scene_margin_px(params: TwoPhotonParams) -> int:
+    """Return how far beyond the frame the motion and its interpolation can look."""
+    return int(np.ceil(params.max_shift_px + params.max_deviation_px)) + INTERPOLATION_PX
+
+
+def draw_background(
+    params: TwoPhotonParams, rng: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Draw the images and the traces of the background, in photons before bleaching.
+
+    The first is static and textured, as resting tissue is; the others are smooth neuropil.
+    """
+    margin = 2 * scene_margin_px(params)
+    shape = params.n_rows + margin, params.n_cols + margin
+    texture = 0.2 * _smooth_image(shape, 1.5, rng) + 0.3 * _smooth_image(shape, 20, rng)
+    static = params.background_photons * np.exp(texture - 0.065)
+    sigma_px = min(shape) / 8
+    modes = [np.exp(0.7 * _smooth_image(shape, sigma_px, rng)) for _ in range(N_NEUROPIL_MODES)]
+    fluctuation = slow_noise(
+        (params.n_frames, N_NEUROPIL_MODES), time_s=1.0, rate_hz=params.rate_hz, rng=rng
+    )
+    level = params.neuropil_photons / N_NEUROPIL_MODES
+    traces = level * np.exp(0.4 * fluctuation.T - 0.08)
+    images = np.stack([static, *(mode / mode.mean() for mode in modes)])
+    return images, np.vstack([np.ones(params.n_frames), traces])
+
+
+def _smooth_image(
+    shape: tuple[int, int], sigma_px: float, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Draw a smooth image of mean 0 and standard deviation 1."""
+    image = gaussian_filter(rng.normal(size=shape), sigma_px)
+    return np.asarray((image - image.mean()) / image.std())

@@ -1,0 +1,241 @@
+"""Simulated two-photon movies."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tifffile
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse.linalg import norm
+
+from pipeline.blocks import (
+    DEFAULT_MEMORY_BYTES,
+    DEFAULT_THREADS,
+    Progress,
+    frame_blocks,
+    map_blocks,
+    no_progress,
+)
+from pipeline.checks import check_one_of
+from pipeline.movie import Movie
+from pipeline.simulate.activity import bleaching, draw_fluorescence, draw_spikes
+from pipeline.simulate.cells import draw_centers, draw_footprints
+from pipeline.simulate.detector import Detector
+from pipeline.simulate.displacement import Displacement, draw_displacement
+from pipeline.simulate.params import TwoPhotonParams
+from pipeline.simulate.scene import Scene, draw_background, scene_margin_px
+
+Blocks = Iterable[NDArray[np.uint16]]
+
+WORKING_COPIES = 6
+"""Copies of a float32 frame that rendering and noise hold at a time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimulatedMovie:
+    """A movie and the truth behind it.
+
+    Without motion and noise, frame ``t`` would be the offset plus ``footprints @ traces[:, t]``
+    plus the background images weighted with ``background_traces[:, t]``, all in grey levels.
+    """
+
+    movie: Movie
+    """The noisy movie, uint16, ``(n_frames, n_rows, n_cols)``."""
+
+    noiseless: Movie
+    """The same before noise and offset, float32, rendered on reading."""
+
+    scene: Scene
+    """What the movie shows, before motion."""
+
+    spikes: NDArray[np.int16]
+    """Number of spikes in each frame, ``(n_cells, n_frames)``."""
+
+    centers_px: NDArray[np.float64]
+    """Centres of the cells, ``(n_cells, 2)``, rows first."""
+
+    params: TwoPhotonParams
+    """What was simulated."""
+
+    @property
+    def footprints(self) -> sparse.csc_array:
+        """Shapes of the cells, ``(n_pixels, n_cells)``, pixels in C order, columns of norm 1."""
+        return self.scene.footprints
+
+    @property
+    def traces(self) -> NDArray[np.float32]:
+        """Fluorescence of the cells without noise, bleaching included, ``(n_cells, n_frames)``."""
+        return self.scene.traces
+
+    @property
+    def background_images(self) -> NDArray[np.float32]:
+        """The static background, then the neuropil modes, ``(n_modes, n_rows, n_cols)``."""
+        inner = slice(self.scene.margin_px, -self.scene.margin_px)
+        return self.scene.background_images[:, inner, inner]
+
+    @property
+    def background_traces(self) -> NDArray[np.float32]:
+        """Their course in time, bleaching included, ``(n_modes, n_frames)``."""
+        return self.scene.background_traces
+
+    @property
+    def background(self) -> NDArray[np.float32]:
+        """Mean of the background over time, ``(n_rows, n_cols)``."""
+        level = self.background_traces.mean(axis=1)
+        return np.asarray(np.tensordot(level, self.background_images, axes=1), np.float32)
+
+    @property
+    def bleaching(self) -> NDArray[np.float64]:
+        """Fluorescence that is left at each frame, 1 at the first, ``(n_frames,)``."""
+        return bleaching(self.params)
+
+    @property
+    def displacement(self) -> Displacement:
+        """The motion; its ``field_px(frame)`` says where every pixel went, rigid shift included."""
+        return self.scene.displacement
+
+    @property
+    def shifts_px(self) -> NDArray[np.float64]:
+        """How far each frame's content lies from the reference, ``(n_frames, 2)``, rows first."""
+        return self.displacement.shifts_px
+
+    @property
+    def rate_hz(self) -> float:
+        """Frames per second."""
+        return self.params.rate_hz
+
+    @property
+    def pixel_size_um(self) -> tuple[float, float]:
+        """Size of a pixel, (row, column)."""
+        return self.params.pixel_size_um, self.params.pixel_size_um
+
+    @property
+    def decay_time_s(self) -> float:
+        """Time constant of the decay of a transient, in seconds."""
+        return self.params.decay_time_s
+
+
+def simulate_two_photon(
+    params: TwoPhotonParams,
+    *,
+    rng: np.random.Generator,
+    out: Path | None = None,
+    threads: int = DEFAULT_THREADS,
+    memory_bytes: int = DEFAULT_MEMORY_BYTES,
+    progress: Progress = no_progress,
+) -> SimulatedMovie:
+    """Simulate a two-photon movie: cells, neuropil, bleaching, motion and photon noise.
+
+    The motion moves a noiseless scene that is larger than the frame; the noise comes after, so
+    that it is as independent between pixels as a detector's.
+
+    Parameters
+    ----------
+    params : TwoPhotonParams
+        What the movie shows.
+    rng : numpy.random.Generator
+        Source of chance; an equal state gives equal bits, whatever the threads and the memory.
+    out : Path, optional
+        A ``.tif``, ``.tiff`` or ``.npy`` file to write, block by block; without it the movie is
+        kept in memory.
+    threads : int
+        Blocks worked on at once.
+    memory_bytes : int
+        Memory for frames under work.
+    progress : callable
+        Called after each block; may raise to cancel.
+
+    Returns
+    -------
+    SimulatedMovie
+        The movie and the truth behind it.
+
+    Raises
+    ------
+    ValueError
+        If the cells do not fit into the frame, or the suffix of ``out`` is unknown.
+    """
+    if out is not None:
+        check_one_of("the suffix of out", out.suffix.lower(), tuple(WRITERS))
+    spikes = draw_spikes(params, rng)
+    centers_px = draw_centers(params, rng)
+    scene = _draw_scene(params, spikes, centers_px, rng)
+    pixel_size_um = (params.pixel_size_um, params.pixel_size_um)
+    noiseless = Movie(source=scene, rate_hz=params.rate_hz, pixel_size_um=pixel_size_um)
+    detector = Detector(params=params, seed=int(rng.integers(2**63)))
+    blocks = frame_blocks(
+        params.n_frames,
+        frame_bytes=WORKING_COPIES * noiseless.frame_bytes,
+        memory_bytes=memory_bytes // (threads + 1),
+    )
+    recorded = map_blocks(
+        detector.expose, noiseless, blocks, threads=threads, phase="simulating", progress=progress
+    )
+    movie = Movie(
+        source=_collect(recorded, scene.shape, out),
+        rate_hz=params.rate_hz,
+        pixel_size_um=pixel_size_um,
+        name="simulated movie" if out is None else out.name,
+    )
+    return SimulatedMovie(
+        movie=movie,
+        noiseless=noiseless,
+        scene=scene,
+        spikes=spikes,
+        centers_px=centers_px,
+        params=params,
+    )
+
+
+def _draw_scene(
+    params: TwoPhotonParams,
+    spikes: NDArray[np.int16],
+    centers_px: NDArray[np.float64],
+    rng: np.random.Generator,
+) -> Scene:
+    """Draw what the movie shows, in grey levels."""
+    shapes = draw_footprints(params, centers_px, rng)
+    sizes = norm(shapes, axis=0)
+    grey = params.gain * bleaching(params)
+    traces = grey * sizes[:, np.newaxis] * draw_fluorescence(params, spikes, rng)
+    images, levels = draw_background(params, rng)
+    return Scene(
+        footprints=sparse.csc_array(shapes / sizes),
+        traces=traces.astype(np.float32),
+        background_images=images.astype(np.float32),
+        background_traces=(grey * levels).astype(np.float32),
+        displacement=draw_displacement(params, rng),
+        margin_px=scene_margin_px(params),
+    )
+
+
+def _collect(blocks: Blocks, shape: tuple[int, ...], out: Path | None) -> NDArray[np.uint16]:
+    """Collect the movie in memory or in a file."""
+    if out is None:
+        return _fill(np.empty(shape, np.uint16), blocks)
+    return WRITERS[out.suffix.lower()](blocks, shape, out)
+
+
+def _write_npy(blocks: Blocks, shape: tuple[int, ...], out: Path) -> NDArray[np.uint16]:
+    """Write a NumPy file, and map it."""
+    return _fill(open_memmap(out, mode="w+", dtype=np.uint16, shape=shape), blocks)
+
+
+def _write_tiff(blocks: Blocks, shape: tuple[int, ...], out: Path) -> NDArray[np.uint16]:
+    """Write a BigTIFF file, uncompressed, and map it."""
+    return _fill(tifffile.memmap(out, shape=shape, dtype=np.uint16, bigtiff=True), blocks)
+
+
+WRITERS = {".npy": _write_npy, ".tif": _write_tiff, ".tiff": _write_tiff}
+
+
+def _fill(target: NDArray[np.uint16], blocks: Blocks) -> NDArray[np.uint16]:
+    """Copy blocks of frames into an array, one after the other."""
+    start = 0
+    for block in blocks:
+        target[start : start + len(block)] = block
+        start += len(block)
+    return target
