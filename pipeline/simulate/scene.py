@@ -52,13 +52,15 @@ class Scene:
         """Type of one pixel."""
         return np.dtype(np.float32)
 
-    def __getitem__(self, frames: slice) -> NDArray[np.float32]:
+    def __getitem__(self, frames: slice | int) -> NDArray[np.float32]:
         chosen = range(self.shape[0])[frames]
+        if isinstance(chosen, int):
+            return np.asarray(self[chosen : chosen + 1][0])
         still = self.still(chosen)
         moved = np.empty((len(chosen), *self.shape[1:]), np.float32)
         for image, frame, target in zip(still, chosen, moved, strict=True):
             rows, cols = self.displacement.sources_px(frame) + np.float32(self.margin_px)
-            cv2.remap(image, cols, rows, cv2.INTER_CUBIC, dst=target)
+            cv2.remap(image, cols, rows, cv2.INTER_LANCZOS4, dst=target)
         return moved
 
     def still(self, frames: range) -> NDArray[np.float32]:
