@@ -1,0 +1,1 @@
+"""The command line ``mesmerize``: a command parses, calls one function, prints."""

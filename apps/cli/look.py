@@ -1,0 +1,98 @@
+"""Looking at what is there: tables, SQL, the app, the demonstration."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from apps import tables
+from apps.demo import run_demo
+from apps.server import APP_PORT, LOOPBACK, serve
+from schemas import server
+from schemas.connection import connect
+from schemas.settings import load_settings
+
+AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+
+
+def show(
+    table: Annotated[str, typer.Argument(help="As `recording` or `Segmentation.Roi`.")],
+    where: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN=VALUE", help="Also < <= > >= !=; may be given several times."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the rows of a table.
+
+    Example: `mesmerize show Segmentation.Roi --where accepted=1 --where 'snr>5'`
+    """
+    found = tables.find_table(connect(load_settings()), table)
+    rows = tables.rows(found, where or ())
+    if as_json:
+        print(tables.as_json(rows))
+        return
+    columns = list(rows[0]) if rows else []
+    _print_table(columns, [list(row.values()) for row in rows])
+
+
+def sql(
+    statement: Annotated[str, typer.Argument(help="One statement that reads.")],
+    as_json: AsJson = False,
+) -> None:
+    """Run a SELECT; nothing can be changed this way.
+
+    Example: `mesmerize sql "SELECT animal_id, count(*) FROM mesmerize_session.recording GROUP BY 1"`
+    """
+    columns, rows = tables.read_only_sql(connect(load_settings()), statement)
+    if as_json:
+        print(tables.as_json([dict(zip(columns, row, strict=True)) for row in rows]))
+        return
+    _print_table(columns, rows)
+
+
+def _print_table(columns: list[str], rows: list) -> None:
+    """Print rows under their column names, or that there are none."""
+    if not rows:
+        print("No rows.")
+        return
+    table = Table(*columns)
+    for row in rows:
+        table.add_row(*(escape(tables.cell_text(value)) for value in row))
+    Console(width=None if sys.stdout.isatty() else 400).print(table)
+
+
+def app(
+    port: Annotated[int, typer.Option(help="TCP port.")] = APP_PORT,
+    address: Annotated[
+        str, typer.Option(help="Address to listen on; the default is this machine alone.")
+    ] = LOOPBACK,
+) -> None:
+    """Serve the app to browsers, until Ctrl-C.
+
+    Example: `mesmerize app --port 8502`
+    """
+    settings = load_settings()
+    connect(settings)  # makes tables that are missing, and says at once when the server is away
+    serve(settings, port=port, address=address)
+
+
+def demo(
+    folder: Annotated[Path, typer.Option(help="The project folder of the demonstration.")] = Path(
+        "demo"
+    ),
+    app: Annotated[bool, typer.Option(help="Serve the app at the end.")] = True,
+    port: Annotated[int, typer.Option(help="TCP port of the app.")] = APP_PORT,
+) -> None:
+    """Simulate a movie with known cells, take it through every step, and compare.
+
+    Example: `mesmerize demo --no-app`
+    """
+    settings = run_demo(folder)
+    if app:
+        serve(settings, port=port, address=LOOPBACK)

@@ -1,0 +1,93 @@
+"""Parameter sets: listed, shown, added."""
+
+import json
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from pipeline.extraction import CnmfParams
+from pipeline.motion import MotionParams
+from pipeline.params import params_from_dict
+from schemas.connection import Database, connect
+from schemas.params import add_params, find_params
+from schemas.settings import load_settings
+
+cli = typer.Typer(help="Parameter sets: list, show, add.", no_args_is_help=True)
+
+
+class Step(StrEnum):
+    """The steps that take parameters."""
+
+    MOTION = "motion"
+    SEGMENTATION = "segmentation"
+
+
+KINDS: dict[Step, type] = {Step.MOTION: MotionParams, Step.SEGMENTATION: CnmfParams}
+
+
+def table_of(database: Database, step: Step) -> Any:
+    """Return the table of a step's parameter sets."""
+    if step is Step.MOTION:
+        return database.motion.MotionParams
+    return database.roi.SegmentationParams
+
+
+@cli.command("list")
+def list_params() -> None:
+    """List the parameter sets of every step.
+
+    Example: `mesmerize params list`
+    """
+    database = connect(load_settings())
+    for step in Step:
+        for name in sorted(table_of(database, step).to_arrays("name")):
+            print(f"{step:<14}{name}")
+
+
+@cli.command()
+def show(
+    step: Annotated[Step, typer.Argument(help="The step.")],
+    name: Annotated[str, typer.Argument(help="Name of the parameter set.")],
+) -> None:
+    """Print the values of a parameter set as JSON.
+
+    Example: `mesmerize params show motion default`
+    """
+    table = table_of(connect(load_settings()), step)
+    print(json.dumps((table & find_params(table, name)).fetch1("params"), indent=2))
+
+
+@cli.command()
+def add(
+    step: Annotated[Step, typer.Argument(help="The step.")],
+    name: Annotated[str, typer.Argument(help="Name of the new parameter set.")],
+    values: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="FIELD=VALUE", help="Values as JSON; the others are defaults."),
+    ] = None,
+) -> None:
+    """Store a parameter set; it is checked first and never changes afterwards.
+
+    Example: `mesmerize params add segmentation large 'gsig_px=[8, 8]' min_snr=3`
+    """
+    params = params_from_dict(KINDS[step], dict(map(parse_value, values or [])))
+    add_params(table_of(connect(load_settings()), step), name, params)
+    print(f"Stored {step} parameters {name!r}.")
+
+
+def parse_value(text: str) -> tuple[str, Any]:
+    """Split ``field=value``; the value is JSON, or a plain word.
+
+    Raises
+    ------
+    ValueError
+        If there is no ``=``.
+    """
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ValueError(f"a value must be given as FIELD=VALUE; got {text!r}.")
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        return name, value

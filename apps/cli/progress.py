@@ -1,0 +1,59 @@
+"""How far it is: bars on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress as Bars,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from pipeline.blocks import Progress
+
+LINE_EVERY_S = 10.0
+
+
+@contextmanager
+def reporter() -> Iterator[Progress]:
+    """Yield a function that shows phase, done and total on standard error."""
+    if not sys.stderr.isatty():
+        yield _Lines().show
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+        tasks = {}
+
+        def show(phase: str, done: int, total: int) -> None:
+            if phase not in tasks:
+                for task in tasks.values():
+                    bars.update(task, visible=False)
+                tasks[phase] = bars.add_task(phase, total=total)
+            bars.update(tasks[phase], completed=done, total=total)
+
+        yield show
+
+
+class _Lines:
+    """A line for each phase when it begins, and now and then while it goes on."""
+
+    def __init__(self) -> None:
+        self.phase = ""
+        self.said_at = 0.0
+
+    def show(self, phase: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if phase == self.phase and now - self.said_at < LINE_EVERY_S:
+            return
+        self.phase, self.said_at = phase, now
+        print(f"  {phase}: {done} of {total}", file=sys.stderr, flush=True)

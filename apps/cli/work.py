@@ -1,0 +1,150 @@
+"""Submitting tasks, computing them, and seeing how far they are."""
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from apps.cli.progress import reporter
+from populate_workers import queue
+from populate_workers.populate import Outcome
+from populate_workers.populate import populate as run_jobs
+from schemas.connection import Database, connect
+from schemas.motion import submit_motion
+from schemas.params import DEFAULT
+from schemas.resources import RESOURCES, Resources
+from schemas.roi import submit_segmentation
+from schemas.settings import ProjectError, load_settings
+
+submit = typer.Typer(help="Ask for a step of recordings.", no_args_is_help=True)
+
+Animal = Annotated[str | None, typer.Option(help="Of this animal; without: of all.")]
+Session = Annotated[str | None, typer.Option(help="Of this session.")]
+Trial = Annotated[str | None, typer.Option(help="This trial.")]
+Params = Annotated[str, typer.Option(help="Name of the parameter set.")]
+
+
+@submit.command()
+def motion(
+    animal: Animal = None, session: Session = None, trial: Trial = None, params: Params = DEFAULT
+) -> None:
+    """Ask for the motion correction of recordings.
+
+    Example: `mesmerize submit motion --animal m1 --params default`
+    """
+    database = connect(load_settings())
+    new = submit_motion(_recordings(database, animal, session, trial), params)
+    print(f"{new} new tasks of motion correction; compute them with: mesmerize populate")
+
+
+@submit.command()
+def segmentation(  # noqa: PLR0913 one option a fact
+    animal: Animal = None,
+    session: Session = None,
+    trial: Trial = None,
+    params: Params = DEFAULT,
+    motion: Annotated[
+        str | None,
+        typer.Option(help="Motion parameters whose corrected movie is used, where several are."),
+    ] = None,
+    as_recorded: Annotated[
+        bool, typer.Option("--as-recorded", help="Use the movie without motion correction.")
+    ] = False,
+) -> None:
+    """Ask for the ROIs of recordings, motion-corrected where that was submitted.
+
+    Example: `mesmerize submit segmentation --animal m1 --params default`
+    """
+    database = connect(load_settings())
+    recordings = _recordings(database, animal, session, trial)
+    new = submit_segmentation(recordings, params, motion, as_recorded=as_recorded)
+    print(f"{new} new tasks of segmentation; compute them with: mesmerize populate")
+
+
+def _recordings(
+    database: Database, animal: str | None, session: str | None, trial: str | None
+) -> object:
+    """Return the recordings that the options choose, or refuse when there are none."""
+    given = {"animal_id": animal, "session": session, "trial": trial}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    recordings = database.session.Recording & chosen
+    if not recordings:
+        words = ", ".join(f"{name} {value!r}" for name, value in chosen.items()) or "any name"
+        raise ProjectError(f"there is no recording of {words}; see: mesmerize show recording")
+    return recordings
+
+
+def populate(
+    until_done: Annotated[
+        bool,
+        typer.Option("--until-done", help="Also wait for other processes, and go on after them."),
+    ] = False,
+) -> None:
+    """Compute what was asked for. A job that fails keeps its reason, and the others go on.
+
+    Example: `mesmerize populate --until-done`
+    """
+    database = connect(load_settings())
+    failed = []
+
+    def watch(outcome: Outcome) -> None:
+        name = " / ".join(str(outcome.key[part]) for part in ("animal_id", "session", "trial"))
+        end = "done" if outcome.error is None else f"ERROR: {outcome.error}"
+        print(f"{outcome.step:<18}{name:<40}{outcome.duration_s:7.1f} s  {end}", flush=True)
+        failed.extend([] if outcome.error is None else [outcome])
+
+    with reporter() as progress:
+        RESOURCES.set(Resources(settings=database.settings, progress=progress))
+        run_jobs(database, until_done=until_done, watch=watch)
+    if failed:
+        raise ProjectError(
+            f"{len(failed)} jobs failed; see: mesmerize errors, then: mesmerize retry"
+        )
+
+
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Show how far every step is.
+
+    Example: `mesmerize status --json`
+    """
+    steps = queue.progress(connect(load_settings()))
+    if as_json:
+        print(json.dumps({"steps": steps}))
+        return
+    table = Table("step", *queue.STATES)
+    for step, counts in steps.items():
+        table.add_row(step, *(str(counts[state]) for state in queue.STATES))
+    Console().print(table)
+
+
+def errors(
+    traceback: Annotated[bool, typer.Option("--traceback", help="With the whole story.")] = False,
+) -> None:
+    """Show why jobs failed, the newest first.
+
+    Example: `mesmerize errors`
+    """
+    found = queue.failures(connect(load_settings()))
+    if not found:
+        print("No job has failed.")
+    for failure in found:
+        name = " / ".join(str(value) for value in failure.key.values())
+        print(f"{failure.when:%Y-%m-%d %H:%M:%S}  {failure.step}  {name}  on {failure.host}")
+        print(f"    {failure.traceback if traceback else failure.message}")
+
+
+def retry(
+    step: Annotated[
+        str | None, typer.Argument(help="A step, as `status` names it; without: all.")
+    ] = None,
+) -> None:
+    """Put failed jobs back to pending.
+
+    Example: `mesmerize retry segmentation`
+    """
+    count = queue.retry(connect(load_settings()), step)
+    print(f"{count} jobs are pending again; compute them with: mesmerize populate")

@@ -1,0 +1,56 @@
+"""The traces and the background of an extraction as a Zarr folder."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from pipeline.extraction.sources import Sources
+
+CHUNK_VALUES = 1 << 18
+TRACES = ("raw", "denoised", "dff", "spikes")
+
+
+def save_sources(sources: Sources, folder: Path) -> None:
+    """Write the traces and the background of an extraction.
+
+    Parameters
+    ----------
+    sources : Sources
+        What was found.
+    folder : Path
+        Becomes a Zarr group with the arrays ``raw``, ``denoised``, ``dff`` and ``spikes``
+        ``(n_rois, n_frames)``, ``background_spatial`` ``(n_pixels, gnb)`` and
+        ``background_temporal`` ``(gnb, n_frames)``.
+    """
+    group = zarr.open_group(folder, mode="w")
+    arrays = {name: getattr(sources, name) for name in TRACES}
+    arrays["background_spatial"] = sources.background.spatial
+    arrays["background_temporal"] = sources.background.temporal
+    for name, array in arrays.items():
+        group.create_array(name, data=array, chunks=_chunks(array))
+
+
+def load_traces(folder: Path) -> dict[str, NDArray[np.float32]]:
+    """Read the traces of an extraction.
+
+    Parameters
+    ----------
+    folder : Path
+        Written by `save_sources`.
+
+    Returns
+    -------
+    dict
+        ``raw``, ``denoised``, ``dff`` and ``spikes``, each ``(n_rois, n_frames)``.
+    """
+    group: Any = zarr.open_group(folder, mode="r")
+    return {name: np.asarray(group[name]) for name in TRACES}
+
+
+def _chunks(array: NDArray[np.float32]) -> tuple[int, ...]:
+    """Cut along the first axis, so that one trace is read without the others."""
+    row = max(1, int(np.prod(array.shape[1:])))
+    return (max(1, min(array.shape[0], CHUNK_VALUES // row)), *(max(1, n) for n in array.shape[1:]))

@@ -1,0 +1,138 @@
+"""From a project folder to connected tables."""
+
+import importlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import datajoint as dj
+from datajoint.errors import DataJointError
+
+from schemas import server
+from schemas.resources import RESOURCES, Resources
+from schemas.settings import ProjectError, Settings, datajoint_config
+
+MODULES = ("project", "animal", "session", "motion", "roi", "sample")
+"""The schemas, each after those that it refers to."""
+
+STEPS = {
+    "recording_info": ("session", "RecordingInfo"),
+    "motion_correction": ("motion", "MotionCorrection"),
+    "segmentation": ("roi", "Segmentation"),
+    "trace": ("roi", "Trace"),
+}
+"""The computed tables, in the order in which they depend on each other."""
+
+
+@dataclass(frozen=True)
+class Database:
+    """The tables of one project over one connection: ``database.session.Recording``."""
+
+    settings: Settings
+    """The project."""
+
+    connection: Any
+    """The DataJoint connection, of one thread at a time."""
+
+    modules: dict[str, ModuleType]
+    """The schemas by name."""
+
+    def __getattr__(self, name: str) -> ModuleType:
+        try:
+            return self.modules[name]
+        except KeyError:
+            raise AttributeError(f"there is no schema {name!r}") from None
+
+    def step(self, name: str) -> Any:
+        """Return the computed table of a step."""
+        module, table = STEPS[name]
+        return getattr(self.modules[module], table)
+
+    def steps(self) -> Iterator[tuple[str, Any]]:
+        """Yield the steps and their computed tables in the order of dependency."""
+        for name in STEPS:
+            yield name, self.step(name)
+
+
+def open_connection(settings: Settings) -> Any:
+    """Connect to the project's server; an embedded one is started when it is not running.
+
+    Raises
+    ------
+    ProjectError
+        If the server cannot be reached or refuses the account.
+    """
+    config = datajoint_config(settings)
+    if settings.embedded:
+        config.database.backend = "postgresql"
+        server.start(settings)
+        config.database.host = server.host(settings.folder)  # the folder may have moved
+        config.database.port = server.PORT
+        config.database.user = server.SUPERUSER
+        config.database.use_tls = False
+    options = config.database
+    password = options.password.get_secret_value() if options.password else ""
+    try:
+        return dj.Connection(
+            options.host,
+            options.user,
+            password,
+            options.port,
+            options.use_tls,
+            backend=options.backend,
+            config_override=config,
+        )
+    except Exception as error:  # noqa: BLE001 every driver has its own tree of errors
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ProjectError(
+            f"the database server {options.user}@{options.host}:{options.port} cannot be reached: "
+            f"{reason}; check that it runs, and the connection in "
+            f"{settings.folder / 'datajoint.json'} and .secrets/."
+        ) from error
+
+
+def connect(settings: Settings) -> Database:
+    """Connect this process: the classes of ``schemas`` then stand for the project's tables.
+
+    Schemas and tables that do not exist yet are made.
+
+    Raises
+    ------
+    ProjectError
+        If the server cannot be reached or refuses the account.
+
+    Notes
+    -----
+    One process has one such connection. A program with several users at once gives each a
+    connection of its own with `connect_session`.
+    """
+    connection = open_connection(settings)
+    modules = {name: importlib.import_module(f"schemas.{name}") for name in MODULES}
+    for name, module in modules.items():
+        module.schema.database = None  # a process may change servers; only tests do
+        module.schema.activate(f"{settings.schema_prefix}{name}", connection=connection)
+    RESOURCES.set(Resources(settings=settings))
+    return Database(settings, connection, modules)
+
+
+def connect_session(settings: Settings) -> Database:
+    """Connect one user session of a server process: its tables share nothing with other sessions.
+
+    Raises
+    ------
+    ProjectError
+        If the server cannot be reached, or the tables have not been made yet.
+    """
+    connection = open_connection(settings)
+    try:
+        modules = {
+            name: dj.VirtualModule(name, f"{settings.schema_prefix}{name}", connection=connection)
+            for name in MODULES
+        }
+    except DataJointError as error:
+        raise ProjectError(
+            f"the tables of {settings.folder} have not been made yet; "
+            "call once in its folder: mesmerize status"
+        ) from error
+    return Database(settings, connection, modules)

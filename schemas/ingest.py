@@ -1,0 +1,168 @@
+"""Taking a movie into the project: checked whole first, then inserted in one transaction."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from pipeline.readers import open_movie
+from schemas.animal import Animal
+from schemas.resources import RESOURCES
+from schemas.session import Recording, Session
+from schemas.settings import ProjectError
+
+SESSION_PATTERN = re.compile(r"(\d{4}-\d{2}-\d{2})[a-z]?")
+NAME_PATTERN = re.compile(r"[^/\\\x00-\x1f]{1,64}")
+SEPARATOR = "-_-"
+CHUNK_BYTES = 1 << 22
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """A recording to be ingested: whose it is and how its movie is read."""
+
+    animal: str
+    """The animal's name in the lab."""
+
+    session: str
+    """The day, ``YYYY-MM-DD``, with a letter where a day has several."""
+
+    trial: str
+    """Name of the trial, unique in its session."""
+
+    axes: str | None = None
+    """Order of the axes by letters, as ``TZYX``; None: the file tells."""
+
+    rate_hz: float | None = None
+    """Frames (volumes) per second; None: the file or its metadata tells."""
+
+    metadata: Path | None = None
+    """Metadata file."""
+
+    metadata_format: str | None = None
+    """Format of the metadata file; None: found from its name and content."""
+
+    def __post_init__(self) -> None:
+        for name in ("animal", "trial"):
+            value = getattr(self, name)
+            if not NAME_PATTERN.fullmatch(value) or SEPARATOR in value or value != value.strip():
+                raise ProjectError(
+                    f"the {name} must have 1 to 64 characters, no slash, no {SEPARATOR!r} and no "
+                    f"space at its ends; got {value!r}."
+                )
+        self.date  # noqa: B018 a bad date is refused here
+
+    @property
+    def date(self) -> date:
+        """The day of the session.
+
+        Raises
+        ------
+        ProjectError
+            If the session does not begin with a date.
+        """
+        match = SESSION_PATTERN.fullmatch(self.session)
+        try:
+            return date.fromisoformat(match[1] if match else "")
+        except ValueError:
+            raise ProjectError(
+                "the session must be a date as 2026-11-22, with a letter where a day has several "
+                f"(2026-11-22b); got {self.session!r}."
+            ) from None
+
+    @property
+    def key(self) -> dict[str, str]:
+        """Primary key of the recording."""
+        return {"animal_id": self.animal, "session": self.session, "trial": self.trial}
+
+
+def ingest(trial: Trial, paths: Sequence[Path]) -> dict[str, Any]:
+    """Take a movie into the project.
+
+    Everything is checked before anything is written: the files are opened, their axes and rate
+    found, and their content is hashed.
+
+    Parameters
+    ----------
+    trial : Trial
+        Whose movie it is and how it is read.
+    paths : sequence of Path
+        Its files, in the order of time.
+
+    Returns
+    -------
+    dict
+        Primary key of the new recording.
+
+    Raises
+    ------
+    ProjectError
+        If a file is outside the data roots, or the trial exists already.
+    ValueError, OSError
+        If the files are not a movie that can be read; see `pipeline.readers.open_movie`.
+    """
+    if Recording & trial.key:
+        raise ProjectError(
+            f"trial {trial.trial!r} of animal {trial.animal!r}, session {trial.session}, exists "
+            "already; give this movie another trial name."
+        )
+    files = [("movie", path) for path in paths]
+    if trial.metadata is not None:
+        files.append(("metadata", trial.metadata))
+    located = [(kind, path, *RESOURCES.get().settings.locate(path)) for kind, path in files]
+    open_movie(
+        list(paths) if len(paths) > 1 else paths[0],
+        axes=trial.axes,
+        rate_hz=trial.rate_hz,
+        metadata=trial.metadata,
+        metadata_format=trial.metadata_format,
+    ).require_rate_hz()
+    rows = [
+        {
+            **trial.key,
+            "file_index": index,
+            "kind": kind,
+            "root": root,
+            "path": relative,
+            "size_bytes": path.stat().st_size,
+            "checksum": _checksum(path),
+        }
+        for index, (kind, path, root, relative) in enumerate(located)
+    ]
+    _insert(trial, rows)
+    return dict(trial.key)
+
+
+def _insert(trial: Trial, files: list[dict[str, Any]]) -> None:
+    """Insert the animal, the session, the recording and its files, or nothing."""
+    with Recording.connection.transaction:
+        Animal.insert1({"animal_id": trial.animal}, skip_duplicates=True)
+        Session.insert1(
+            {"animal_id": trial.animal, "session": trial.session, "session_date": trial.date},
+            skip_duplicates=True,
+        )
+        Recording.insert1(
+            {
+                **trial.key,
+                "axes": trial.axes,
+                "rate_hz": trial.rate_hz,
+                "metadata_format": trial.metadata_format or "",
+            }
+        )
+        Recording.File.insert(files)
+
+
+def _checksum(path: Path) -> str:
+    """Return the SHA-256 of a file's content, told to the progress by megabytes."""
+    progress = RESOURCES.get().progress
+    total, done = path.stat().st_size, 0
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+            done += len(chunk)
+            progress(f"checksum of {path.name}", done // 10**6, max(1, total // 10**6))
+    return digest.hexdigest()

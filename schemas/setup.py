@@ -1,0 +1,169 @@
+"""Making a project: its folder, its tables, its default parameter sets."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from pipeline.extraction import CnmfParams
+from pipeline.motion import MotionParams
+from schemas import server
+from schemas.connection import Database, connect
+from schemas.params import DEFAULT, add_params
+from schemas.settings import (
+    DATAJOINT_FILE,
+    SETTINGS_FILE,
+    ProjectError,
+    load_settings,
+    write_project,
+)
+
+EMBEDDED = "embedded"
+MYSQL_PORT = 3306
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerAddress:
+    """Where a MySQL server is."""
+
+    host: str
+    """Name or address of its machine."""
+
+    port: int
+    """Its TCP port."""
+
+    user: str
+    """The account to use."""
+
+    password: str | None
+    """Its password, when the address has it."""
+
+
+def parse_server(text: str) -> ServerAddress:
+    """Read ``mysql://user@host:port``.
+
+    Raises
+    ------
+    ProjectError
+        If the text is something else.
+
+    Examples
+    --------
+    >>> parse_server("mysql://anna@labserver").port
+    3306
+    """
+    url = urlsplit(text)
+    try:
+        port = url.port or MYSQL_PORT
+    except ValueError:
+        port = 0
+    if url.scheme != "mysql" or not url.hostname or not url.username or not port:
+        raise ProjectError(
+            f"the server must be 'embedded' or mysql://user@host:port; got {text!r}."
+        )
+    password = unquote(url.password) if url.password is not None else None
+    return ServerAddress(
+        host=url.hostname, port=port, user=unquote(url.username), password=password
+    )
+
+
+def create_project(
+    folder: Path,
+    *,
+    address: ServerAddress | None = None,
+    roots: Mapping[str, str] | None = None,
+    prefix: str = "mesmerize_",
+) -> Database:
+    """Make a project folder and its tables, and connect to it.
+
+    Parameters
+    ----------
+    folder : Path
+        Made when it does not exist.
+    address : ServerAddress or None
+        A MySQL server; None: the embedded server.
+    roots : mapping
+        Data roots by name; None: the folder ``data`` of the project.
+    prefix : str
+        What the names of all schemas begin with.
+
+    Returns
+    -------
+    Database
+        The connected tables.
+
+    Raises
+    ------
+    ProjectError
+        If the folder holds a project already, cannot be written, or the server cannot be reached;
+        then nothing is left behind.
+    """
+    if (folder / SETTINGS_FILE).exists():
+        raise ProjectError(f"{folder} is a project already; go into it and work.")
+    is_new = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(folder.resolve(), address, roots or {"data": "data"}, prefix)
+        database = connect(load_settings(folder))
+    except OSError as error:
+        raise ProjectError(f"{folder} cannot be made a project: {error.strerror}.") from error
+    except ProjectError:
+        _remove(folder, whole=is_new)
+        raise
+    _fill(database)
+    return database
+
+
+def _write(
+    folder: Path, address: ServerAddress | None, roots: Mapping[str, str], prefix: str
+) -> None:
+    """Write the configuration for a MySQL server or for the embedded one."""
+    if address is None:
+        database = {
+            "backend": "postgresql",
+            "host": server.host(folder),
+            "port": server.PORT,
+            "user": server.SUPERUSER,
+            "use_tls": False,
+        }
+    else:
+        database = {
+            "backend": "mysql",
+            "host": address.host,
+            "port": address.port,
+            "user": address.user,
+        }
+    password = (address.password or "") if address else ""
+    write_project(
+        folder,
+        embedded=address is None,
+        database=database,
+        password=password,
+        roots=roots,
+        prefix=prefix,
+    )
+
+
+def _fill(database: Database) -> None:
+    """Insert what every project begins with; a server that has it keeps it."""
+    project = database.project.Project
+    if not project():
+        project.insert1({"project": database.settings.folder.name[:64]})
+    for table, params in (
+        (database.motion.MotionParams, MotionParams()),
+        (database.roi.SegmentationParams, CnmfParams()),
+    ):
+        if not table & {"name": DEFAULT}:
+            add_params(table, DEFAULT, params)
+
+
+def _remove(folder: Path, *, whole: bool) -> None:
+    """Take away what a failed attempt has written."""
+    if whole:
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    for name in (SETTINGS_FILE, DATAJOINT_FILE):
+        (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(folder / ".secrets", ignore_errors=True)
+    shutil.rmtree(folder / server.SERVER_FOLDER, ignore_errors=True)

@@ -1,0 +1,91 @@
+"""Folders of the store: made aside, moved to their row's place when it is inserted."""
+
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from datajoint.storage import build_object_path
+
+from schemas.settings import ProjectError, Settings
+
+INCOMING = "_incoming"
+
+
+@contextmanager
+def new_folder(settings: Settings, suffix: str) -> Iterator[Path]:
+    """Yield a path in the store for a folder that a computation makes; on failure it goes.
+
+    Raises
+    ------
+    ProjectError
+        If the store cannot be written.
+    """
+    incoming = settings.store / INCOMING
+    try:
+        incoming.mkdir(parents=True, exist_ok=True)
+        folder = incoming / f"{uuid.uuid4().hex}{suffix}"
+        folder.mkdir()
+    except OSError as error:
+        raise ProjectError(
+            f"the store {settings.store} cannot be written: {error.strerror}; "
+            "check its permissions, or [store] in mesmerize.toml."
+        ) from error
+    try:
+        yield folder
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+@contextmanager
+def adopted(table: Any, key: dict[str, Any], field: str, folder: Path) -> Iterator[dict[str, Any]]:
+    """Move a folder to the place of a row's ``<object@>`` field and yield what the row stores.
+
+    When the insertion inside the ``with`` fails, the folder goes.
+
+    Parameters
+    ----------
+    table : datajoint.Table
+        The table of the row.
+    key : dict
+        Its primary key.
+    field : str
+        The ``<object@…>`` attribute.
+    folder : Path
+        Made in `new_folder` of the same store.
+    """
+    spec = table.connection._config.get_store_spec(table.heading[field].store)
+    path, _ = build_object_path(
+        schema=table.database,
+        table=table.class_name,
+        field=field,
+        primary_key=key,
+        ext=folder.suffix,
+        schema_prefix=spec["schema_prefix"],
+    )
+    place = Path(spec["location"]) / path
+    place.parent.mkdir(parents=True, exist_ok=True)
+    folder.rename(place)
+    files = [file for file in place.rglob("*") if file.is_file()]
+    try:
+        yield {
+            "path": path,
+            "store": table.heading[field].store,
+            "size": sum(file.stat().st_size for file in files),
+            "ext": folder.suffix,
+            "is_dir": True,
+            "item_count": len(files),
+            "timestamp": datetime.now(UTC).isoformat(),
+        }
+    except BaseException:
+        shutil.rmtree(place, ignore_errors=True)
+        raise
+
+
+def stored_path(settings: Settings, reference: Any) -> Path:
+    """Return the folder that a fetched ``<object@>`` value stands for."""
+    return settings.store / reference.path
