@@ -1,0 +1,120 @@
+"""How good a component is, and whether it is accepted."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.ndimage import uniform_filter1d
+
+from pipeline.extraction.deconvolution import time_constants_of
+from pipeline.extraction.dff import Dff
+from pipeline.extraction.params import CnmfParams
+from pipeline.extraction.sources import Quality
+from pipeline.extraction.temporal import Traces
+
+ACTIVE_PERCENTILE = 98
+"""Frames in which the calcium of a component exceeds this percentile count as active."""
+
+
+class Verdict(NamedTuple):
+    """Which components are accepted, and why not the others."""
+
+    accepted: NDArray[np.bool_]
+    """``(n_rois,)``."""
+
+    reasons: tuple[str, ...]
+    """Empty for an accepted component."""
+
+
+def judge(quality: Quality, params: CnmfParams) -> Verdict:
+    """Compare the numbers of each component with the thresholds."""
+    reasons = tuple(
+        "; ".join(
+            f"{name} {value:.2f} is below {limit:g}"
+            for name, value, limit in (
+                ("snr", snr, params.min_snr),
+                ("rval", rval, params.min_rval),
+            )
+            if not value >= limit  # also NaN
+        )
+        for snr, rval in zip(quality.snr, quality.rval, strict=True)
+    )
+    return Verdict(np.array([not reason for reason in reasons], np.bool_), reasons)
+
+
+def measure(
+    traces: Traces,
+    footprints: sparse.csc_array,
+    *,
+    rval: NDArray[np.float32],
+    dff: Dff,
+    rate_hz: float,
+    decay_time_s: float,
+) -> Quality:
+    """Collect the numbers of each component."""
+    parts = traces.deconvolved
+    constants = [time_constants_of(part.coefficients) for part in parts]
+    window = max(1, math.ceil(decay_time_s * rate_hz))
+    noise = np.array([part.noise for part in parts], np.float32)
+    baseline = np.array([part.baseline for part in parts], np.float32)
+    return Quality(
+        snr=transient_snr(traces.raw, baseline, noise, window_frames=window),
+        rval=rval,
+        area_px=np.diff(footprints.indptr).astype(np.int64),
+        noise=noise,
+        baseline=baseline,
+        decay_time_s=np.array([decay / rate_hz for decay, _ in constants], np.float32),
+        rise_time_s=np.array([rise / rate_hz for _, rise in constants], np.float32),
+        dff_percentile=dff.percentile,
+    )
+
+
+def transient_snr(
+    raw: NDArray[np.float32],
+    baseline: NDArray[np.float32],
+    noise: NDArray[np.float32],
+    *,
+    window_frames: int,
+) -> NDArray[np.float32]:
+    """Return the highest running mean above the baseline, over the noise, ``(n_rois,)``."""
+    if not raw.size:
+        return np.empty(len(raw), np.float32)
+    mean = uniform_filter1d(raw.astype(np.float64), window_frames, axis=1, mode="nearest")
+    peak = (mean - baseline[:, np.newaxis]).max(axis=1)
+    ratio = np.divide(peak, noise, out=np.zeros_like(peak), where=noise > 0)
+    return np.asarray(ratio, np.float32)
+
+
+def active_frames(calcium: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return weights that average the active frames minus the mean, ``(n_rois, n_frames)``."""
+    if not calcium.size:
+        return calcium
+    limit = np.percentile(calcium, ACTIVE_PERCENTILE, axis=1, keepdims=True)
+    active = (calcium >= limit) & (calcium > 0)
+    count = active.sum(axis=1, keepdims=True)
+    weights = active / np.maximum(count, 1) - 1 / calcium.shape[1]
+    return np.where(count > 0, weights, 0).astype(np.float32)
+
+
+def spatial_correlation(
+    images: NDArray[np.float64], support: sparse.csc_array
+) -> NDArray[np.float32]:
+    """Correlate each footprint with its image over its support, ``(n_rois,)``; 0 if constant.
+
+    Parameters
+    ----------
+    images : array, (n_stored,)
+        Mean of the active frames without background and other components.
+    support : sparse array, (n_pixels, n_rois)
+        Footprints, with the pixels around them as stored zeros.
+    """
+    rval = np.zeros(support.shape[1], np.float32)
+    for roi, start in enumerate(support.indptr[:-1]):
+        column = slice(start, support.indptr[roi + 1])
+        image = images[column] - images[column].mean()
+        footprint = support.data[column] - support.data[column].mean()
+        power = math.sqrt((image @ image) * (footprint @ footprint))
+        rval[roi] = image @ footprint / power if power > 0 else 0.0
+    return rval

@@ -1,0 +1,61 @@
+"""Components that are one cell."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
+
+MIN_OVERLAP = 0.1
+"""Cosine of two footprints from which on they may be parts of one cell."""
+
+
+def merge_components(
+    footprints: sparse.csc_array, calcium: NDArray[np.float32], *, merge_corr: float
+) -> tuple[sparse.csc_array, NDArray[np.float32]]:
+    """Merge overlapping components whose traces correlate.
+
+    Parameters
+    ----------
+    footprints : sparse array, (n_pixels, n_rois)
+        Not negative.
+    calcium : array, (n_rois, n_frames)
+        Traces without noise.
+    merge_corr : float
+        Smallest correlation to merge.
+
+    Returns
+    -------
+    tuple
+        Footprints and calcium; of each group the footprint is the sum of what its members explain
+        and the trace their mean weighted in the same way.
+    """
+    if footprints.shape[1] == 0:
+        return footprints, calcium
+    alike = sparse.coo_array(footprints.T @ footprints)
+    norm = np.sqrt(np.asarray(footprints.power(2).sum(axis=0))).ravel()
+    cosine = alike.data / (norm[alike.row] * norm[alike.col])
+    corr = _correlation(calcium, alike.row, alike.col)
+    linked = (cosine >= MIN_OVERLAP) & (corr >= merge_corr)
+    graph = sparse.csr_array(
+        (linked[linked], (alike.row[linked], alike.col[linked])), shape=alike.shape
+    )
+    n_groups, group = connected_components(graph, directed=False)
+    weight = np.linalg.norm(calcium, axis=1) * norm
+    share = weight / np.maximum(np.bincount(group, weight)[group], 1e-30)
+    member = sparse.csc_array(
+        (np.ones(group.size, np.float32), (np.arange(group.size), group)),
+        shape=(group.size, n_groups),
+    )
+    by_trace = sparse.diags_array(share.astype(np.float32))
+    merged = sparse.csc_array(footprints @ by_trace @ member)
+    return merged, np.asarray(member.T @ (by_trace @ calcium), np.float32)
+
+
+def _correlation(
+    traces: NDArray[np.float32], one: NDArray[np.integer], other: NDArray[np.integer]
+) -> NDArray[np.float64]:
+    """Return the correlation of pairs of traces, 0 where one is constant."""
+    centred = traces - traces.mean(axis=1, keepdims=True)
+    norm = np.linalg.norm(centred, axis=1, keepdims=True)
+    unit = np.divide(centred, norm, out=np.zeros_like(centred), where=norm > 0)
+    return np.array([unit[i] @ unit[j] for i, j in zip(one, other, strict=True)])

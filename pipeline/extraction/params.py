@@ -1,0 +1,86 @@
+"""Settings of CNMF."""
+
+import math
+from dataclasses import dataclass
+
+from pipeline.checks import check_in_range
+
+LIMITS = {
+    "decay_time_s": (0.01, 60),
+    "min_corr": (0, 1),
+    "min_pnr": (0, 1000),
+    "gnb": (1, 20),
+    "p": (1, 2),
+    "merge_corr": (0, 1),
+    "min_snr": (0, 1000),
+    "min_rval": (-1, 1),
+    "dff_window_s": (0.1, 36_000),
+}
+MAX_GSIG_PX = 100
+WINDOW_GSIGS = 4
+"""A cell is looked for within this many half-sizes of its seed."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CnmfParams:
+    """Settings of CNMF, with CaImAn's names where the meaning is CaImAn's.
+
+    Raises
+    ------
+    ValueError
+        If a value is out of its range.
+    """
+
+    gsig_px: tuple[float, ...] = (5.0, 5.0)
+    """Half-size of a cell (standard deviation of its profile) along rows and columns, in pixels."""
+
+    decay_time_s: float = 0.7
+    """Time in which a transient falls to 1/e, in seconds; fitted for each cell around it."""
+
+    min_corr: float = 0.3
+    """Smallest correlation of a seed with the pixels around it, 0 to 1."""
+
+    min_pnr: float = 6.0
+    """Smallest ratio of peak to noise at a seed."""
+
+    gnb: int = 5
+    """Number of background components that all pixels share, the static image among them."""
+
+    p: int = 2
+    """Order of the autoregressive calcium model: 1 has an instant rise, 2 a finite one."""
+
+    merge_corr: float = 0.8
+    """Overlapping components whose traces correlate at least so much are merged."""
+
+    min_snr: float = 2.0
+    """Smallest ratio of transient to noise, averaged over one decay time, to be accepted."""
+
+    min_rval: float = 0.6
+    """Smallest correlation in space of footprint and active frames to be accepted."""
+
+    dff_window_s: float = 30.0
+    """Length of the running window of the dF/F baseline, in seconds."""
+
+    dff_percentile: float | None = None
+    """Percentile of the running baseline, 0 to 100; None finds the mode of each trace."""
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in LIMITS.items():
+            check_in_range(name, getattr(self, name), low, high)
+        for name in ("gnb", "p"):
+            if getattr(self, name) != int(getattr(self, name)):
+                raise ValueError(f"{name} must be a whole number; got {getattr(self, name)!r}.")
+        if len(self.gsig_px) != 2:  # noqa: PLR2004 - rows and columns
+            raise ValueError(
+                f"gsig_px must be two numbers, along rows and columns; got {self.gsig_px!r}."
+            )
+        for gsig_px in self.gsig_px:
+            check_in_range("gsig_px", gsig_px, 1, MAX_GSIG_PX)
+        if self.dff_percentile is not None:
+            check_in_range("dff_percentile", self.dff_percentile, 0, 100)
+
+    @property
+    def reach_px(self) -> tuple[int, int]:
+        """How far from its seed a cell can reach along rows and columns, in pixels."""
+        rows, cols = (math.ceil(WINDOW_GSIGS * gsig_px) for gsig_px in self.gsig_px)
+        return rows, cols

@@ -1,0 +1,227 @@
+"""Where the cells are: seeds in a small movie, found in rounds on what is not yet explained."""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.ndimage import maximum_filter
+
+from pipeline.blocks import Progress, no_progress
+from pipeline.extraction.background import coarse_blocks, fit_courses, leading_courses
+from pipeline.extraction.field import Field
+from pipeline.extraction.params import CnmfParams
+from pipeline.extraction.spatial import dilated, update_footprints
+from pipeline.extraction.stream import Stream
+from pipeline.extraction.survey import Grid, Survey
+from pipeline.extraction.temporal import above_median, update_traces
+from pipeline.movie import Movie
+
+MAX_ROUNDS = 5
+SURROUND_GSIGS = 2.0
+"""Width of the surround that the filter subtracts, in half-sizes of a cell."""
+
+CENTRE_GSIGS = 0.7
+"""Width of the centre of the filter, in half-sizes of a cell."""
+
+LOCAL_STEPS = 5
+LOCAL_GSIGS = 2.0
+LOCAL_MIN_WEIGHT = 0.2
+TINY = 1e-30
+MAD_TO_SD = 1.4826
+
+
+class SeedImages(NamedTuple):
+    """How much each pixel of the small movie looks like the centre of a cell."""
+
+    corr: NDArray[np.float32]
+    """Mean correlation with the pixels around it, ``(n_rows, n_cols)``."""
+
+    pnr: NDArray[np.float32]
+    """Ratio of the peak over time to the noise, ``(n_rows, n_cols)``."""
+
+    filtered: NDArray[np.float32]
+    """The movie, filtered for blobs of the size of a cell, ``(n_bins, n_rows, n_cols)``."""
+
+
+class Seeds(NamedTuple):
+    """What is found in the small movie."""
+
+    footprints: sparse.csc_array
+    """``(n_small_pixels, n_rois)``."""
+
+    calcium: NDArray[np.float32]
+    """``(n_rois, n_bins)``."""
+
+
+def find_seeds(
+    survey: Survey, params: CnmfParams, *, threads: int, memory_bytes: int, progress: Progress
+) -> Seeds:
+    """Find cells in the small movie until none is left above the thresholds."""
+    field = small_field(survey, params)
+    stream = Stream(
+        movie=Movie(source=survey.small.reshape(-1, *field.frame_shape)),
+        fill=None,
+        kept=np.ones(len(survey.small), np.bool_),
+        threads=threads,
+        memory_bytes=memory_bytes,
+        progress=no_progress,
+    )
+    noise = _noise(survey.small)
+    seeds = Seeds(
+        sparse.csc_array((field.usable.size, 0), dtype=np.float32),
+        np.empty((0, len(survey.small)), np.float32),
+    )
+    for done in range(MAX_ROUNDS):
+        progress("finding cells", done, MAX_ROUNDS)
+        rest = _unexplained(survey.small, seeds, field, params.gnb)
+        found = _seed_round(rest, field, params)
+        if not len(found.calcium):
+            break
+        seeds = _refined(_joined(seeds, found), stream, field, gnb=params.gnb, noise=noise)
+    progress("finding cells", MAX_ROUNDS, MAX_ROUNDS)
+    return seeds
+
+
+def small_field(survey: Survey, params: CnmfParams) -> Field:
+    """Return the field of view of the small movie; a pixel counts if a usable one lies in it."""
+    grid = survey.grid
+    n_small = grid.shape[0] * grid.shape[1]
+    count = np.bincount(grid.cell_of_pixel[survey.usable], minlength=n_small)
+    rows_px, cols_px = params.gsig_px
+    return Field(grid.shape, count > 0, (rows_px / grid.bin_px[0], cols_px / grid.bin_px[1]))
+
+
+def enlarged(footprints: sparse.csc_array, grid: Grid) -> sparse.csc_array:
+    """Return footprints of the small movie on the pixels of the movie."""
+    return sparse.csc_array(footprints.tocsr()[grid.cell_of_pixel])
+
+
+def stretched(
+    calcium: NDArray[np.float32], *, bin_frames: int, n_frames: int
+) -> NDArray[np.float32]:
+    """Return traces of bins at each frame, ``(n_rois, n_frames)``, interpolated."""
+    centres = (np.arange(calcium.shape[1]) + 0.5) * bin_frames - 0.5
+    frames = np.arange(n_frames)
+    traces = [np.interp(frames, centres, trace) for trace in calcium]
+    return np.asarray(traces, np.float32).reshape(len(calcium), n_frames)
+
+
+def seed_images(rest: NDArray[np.float32], field: Field) -> SeedImages:
+    """Filter a movie ``(n_bins, n_pixels)`` for blobs, and rate each pixel as a seed."""
+    images = rest.reshape(-1, *field.frame_shape)
+    filtered = np.stack([_blobs(image, field.gsig_px) for image in images])
+    filtered -= np.median(filtered, axis=0)
+    noise = _noise(filtered)
+    peak = filtered.max(axis=0)
+    pnr = np.divide(peak, noise, out=np.zeros_like(peak), where=noise > 0)
+    return SeedImages(_local_correlation(images, filtered, field.gsig_px), pnr, filtered)
+
+
+def _blobs(image: NDArray[np.float32], gsig_px: tuple[float, float]) -> NDArray[np.float32]:
+    """Return an image smoothed to the size of a cell, minus its surround."""
+    centre, surround = (
+        cv2.GaussianBlur(image, (0, 0), sigmaX=gsigs * gsig_px[1], sigmaY=gsigs * gsig_px[0])
+        for gsigs in (CENTRE_GSIGS, SURROUND_GSIGS)
+    )
+    return np.asarray(centre - surround, np.float32)
+
+
+def _noise(movie: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the standard deviation of the noise of each pixel, from differences in time."""
+    if len(movie) < 2:  # noqa: PLR2004 - a difference needs two
+        return np.zeros(movie.shape[1:], np.float32)
+    difference = np.median(np.abs(np.diff(movie, axis=0)), axis=0)
+    return np.asarray(difference * MAD_TO_SD / np.sqrt(2), np.float32)
+
+
+def _local_correlation(
+    rest: NDArray[np.float32], filtered: NDArray[np.float32], gsig_px: tuple[float, float]
+) -> NDArray[np.float32]:
+    """Return how well each pixel, filtered, follows the pixels half a cell away, on average."""
+    smooth = _unit(np.stack([cv2.GaussianBlur(image, (0, 0), sigmaX=0.7) for image in rest]))
+    centre = _unit(filtered)
+    rows, cols = (max(1, round(gsig)) for gsig in gsig_px)
+    n_rows, n_cols = centre.shape[1:]
+    around = np.pad(smooth, ((0, 0), (rows, rows), (cols, cols)), mode="edge")
+    starts = ((0, cols), (2 * rows, cols), (rows, 0), (rows, 2 * cols))
+    corr = [
+        (centre * around[:, row : row + n_rows, col : col + n_cols]).sum(axis=0)
+        for row, col in starts
+    ]
+    return np.asarray(np.mean(corr, axis=0), np.float32)
+
+
+def _unit(movie: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a movie whose pixels have mean 0 and norm 1 over time, or are 0."""
+    centred = movie - movie.mean(axis=0)
+    norm = np.sqrt((centred**2).sum(axis=0))
+    unit = np.divide(centred, norm, out=np.zeros_like(centred), where=norm > 0)
+    return np.asarray(unit, np.float32)
+
+
+def _unexplained(
+    small: NDArray[np.float32], seeds: Seeds, field: Field, gnb: int
+) -> NDArray[np.float32]:
+    """Return the small movie without the cells found so far and the background."""
+    rest = small - (seeds.footprints @ seeds.calcium).T
+    courses = leading_courses(coarse_blocks(seeds.footprints, field).T @ rest.T, gnb)
+    images = fit_courses(rest.T, courses).astype(np.float32)
+    return np.where(field.usable, rest - courses.T @ images.T, np.float32(0))
+
+
+def _seed_round(rest: NDArray[np.float32], field: Field, params: CnmfParams) -> Seeds:
+    """Take every local maximum above the thresholds as a cell."""
+    images = seed_images(rest, field)
+    score = images.corr * images.pnr
+    size = [2 * max(1, round(gsig_px)) + 1 for gsig_px in field.gsig_px]
+    good = (images.corr >= params.min_corr) & (images.pnr >= params.min_pnr)
+    good &= field.usable.reshape(field.frame_shape)
+    peaks = np.argwhere(good & (score == maximum_filter(score, size)))
+    cells = [_local_cell(rest, images.filtered, peak, field) for peak in peaks]
+    weights = np.array([cell[0] for cell in cells], np.float32).reshape(-1, field.usable.size)
+    traces = np.array([cell[1] for cell in cells], np.float32).reshape(-1, len(rest))
+    return Seeds(sparse.csc_array(weights.T), traces)
+
+
+def _local_cell(
+    rest: NDArray[np.float32],
+    filtered: NDArray[np.float32],
+    peak: NDArray[np.int64],
+    field: Field,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the image and the trace that explain most of the movie around a peak."""
+    rows, cols = np.indices(field.frame_shape)
+    away = np.hypot((rows - peak[0]) / field.gsig_px[0], (cols - peak[1]) / field.gsig_px[1])
+    pixels = np.flatnonzero(away.ravel() <= LOCAL_GSIGS)
+    patch = rest[:, pixels]
+    trace = np.maximum(filtered[:, peak[0], peak[1]], 0)
+    weights = np.zeros(pixels.size, np.float32)
+    for _ in range(LOCAL_STEPS):
+        weights = np.maximum(trace @ patch / max(float(trace @ trace), TINY), 0)
+        trace = np.maximum(patch @ weights / max(float(weights @ weights), TINY), 0)
+    image = np.zeros(rows.size, np.float32)
+    image[pixels] = np.where(weights > LOCAL_MIN_WEIGHT * weights.max(), weights, 0)
+    return image, trace
+
+
+def _joined(one: Seeds, other: Seeds) -> Seeds:
+    """Return the cells of both."""
+    return Seeds(
+        sparse.csc_array(sparse.hstack([one.footprints, other.footprints])),
+        np.concatenate([one.calcium, other.calcium]),
+    )
+
+
+def _refined(
+    seeds: Seeds, stream: Stream, field: Field, *, gnb: int, noise: NDArray[np.float32]
+) -> Seeds:
+    """Fit all cells together, so that what they explain is not found again."""
+    traces = update_traces(stream, *seeds, field=field, gnb=gnb, denoise=above_median)
+    support = dilated(seeds.footprints, field)
+    footprints, calcium = update_footprints(
+        stream, support, traces.calcium, traces.courses, noise=noise
+    )
+    alive = np.diff(footprints.indptr) > 0
+    return Seeds(sparse.csc_array(footprints[:, alive]), calcium[alive])

@@ -1,0 +1,190 @@
+"""Footprints from traces: non-negative least squares on a restricted support."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from scipy import sparse
+
+from pipeline.extraction.background import fit_courses
+from pipeline.extraction.field import Field
+from pipeline.extraction.stream import Stream
+
+SWEEPS = 5
+MIN_WEIGHT_SIGMAS = 2.0
+"""A pixel stays in a footprint if its weight is so many times its standard error."""
+
+MIN_RELATIVE_WEIGHT = 0.05
+"""And so large relative to the largest weight."""
+
+
+def dilated(footprints: sparse.csc_array, field: Field) -> sparse.csc_array:
+    """Widen footprints by a margin with weights of 0, ``(n_pixels, n_rois)``."""
+    rows, cols = field.margin_px
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * cols + 1, 2 * rows + 1))
+    columns = []
+    for roi in range(footprints.shape[1]):
+        column = slice(footprints.indptr[roi], footprints.indptr[roi + 1])
+        image = np.zeros(field.frame_shape, np.float32)
+        image.flat[footprints.indices[column]] = footprints.data[column]
+        wide = cv2.dilate((image > 0).astype(np.uint8), kernel).ravel() > 0
+        pixels = np.flatnonzero(wide & field.usable)
+        columns.append((pixels, image.flat[pixels]))
+    return _from_columns(columns, field.usable.size)
+
+
+def update_footprints(
+    stream: Stream,
+    support: sparse.csc_array,
+    calcium: NDArray[np.float32],
+    courses: NDArray[np.float32],
+    *,
+    noise: NDArray[np.float32],
+) -> tuple[sparse.csc_array, NDArray[np.float32]]:
+    """Read the movie once and return new footprints and calcium, scaled to each other.
+
+    Parameters
+    ----------
+    stream : Stream
+        The movie.
+    support : sparse array, (n_pixels, n_rois)
+        Stored values, zeros included, say where a footprint may be, and start the descent.
+    calcium : array, (n_rois, n_frames)
+        Traces without baseline.
+    courses : array, (gnb, n_frames)
+        Of the background.
+    noise : array, (n_pixels,)
+        Standard deviation of the noise of each pixel.
+
+    Returns
+    -------
+    tuple
+        Footprints as `Sources` scales them, empty where nothing is left, and calcium.
+    """
+    local, dense = stream.weigh(support, calcium, courses, phase="footprints")
+    indptr, pixels = support.indptr.astype(np.int64), support.indices.astype(np.int64)
+    # both are taken free of the background: what is left to fit are the cells
+    under = fit_courses(calcium, courses)
+    gram = calcium.astype(np.float64) @ (calcium - (under @ courses)).T
+    roi_of_entry = np.repeat(np.arange(len(calcium)), np.diff(indptr))
+    target = local - (dense[pixels] * under[roi_of_entry]).sum(axis=1)
+    neighbours = sparse.csr_array(_ones(support).T @ _ones(support))
+    weights = support.data.astype(np.float64)
+    _descend(
+        weights,
+        target,
+        gram,
+        (indptr, pixels),
+        (neighbours.indptr.astype(np.int64), neighbours.indices.astype(np.int64)),
+        np.zeros(support.shape[0]),
+    )
+    error = noise[pixels] / np.sqrt(np.maximum(np.diag(gram), 1e-30))[roi_of_entry]
+    weights[weights < MIN_WEIGHT_SIGMAS * error] = 0
+    fitted = sparse.csc_array((weights, pixels, indptr), shape=support.shape)
+    return rescaled(connected(fitted, frame_shape=_frame_shape(stream)), calcium)
+
+
+def background_images(
+    dense: NDArray[np.float64],
+    footprints: sparse.csc_array,
+    calcium: NDArray[np.float32],
+    courses: NDArray[np.float32],
+    usable: NDArray[np.bool_],
+) -> NDArray[np.float32]:
+    """Return the image of each course, ``(n_pixels, gnb)``, given ``movie.T @ courses.T``."""
+    basis = courses.astype(np.float64)
+    rest = dense - footprints @ (calcium.astype(np.float64) @ basis.T)
+    images = np.linalg.solve(basis @ basis.T, rest.T).T
+    return np.where(usable[:, np.newaxis], images, 0).astype(np.float32)
+
+
+def connected(footprints: sparse.csc_array, *, frame_shape: tuple[int, int]) -> sparse.csc_array:
+    """Keep the heaviest connected piece of each footprint, faint pixels left out."""
+    columns = []
+    for roi in range(footprints.shape[1]):
+        column = slice(footprints.indptr[roi], footprints.indptr[roi + 1])
+        pixels, weights = footprints.indices[column], footprints.data[column]
+        bright = weights > MIN_RELATIVE_WEIGHT * weights.max(initial=0)
+        pixels, weights = pixels[bright], weights[bright]
+        if pixels.size:
+            piece = _heaviest_piece(pixels, weights, frame_shape)
+            pixels, weights = pixels[piece], weights[piece]
+        columns.append((pixels, weights))
+    return _from_columns(columns, footprints.shape[0])
+
+
+def rescaled(
+    footprints: sparse.csc_array, calcium: NDArray[np.float32]
+) -> tuple[sparse.csc_array, NDArray[np.float32]]:
+    """Scale footprints so that the sum of squares equals the sum, and calcium the other way."""
+    total = np.asarray(footprints.sum(axis=0)).ravel()
+    power = np.asarray(footprints.power(2).sum(axis=0)).ravel()
+    scale = np.divide(total, power, out=np.ones_like(total), where=power > 0)
+    scaled = sparse.csc_array(footprints @ sparse.diags_array(scale)).astype(np.float32)
+    return scaled, (calcium / scale[:, np.newaxis]).astype(np.float32)
+
+
+def _heaviest_piece(
+    pixels: NDArray[np.integer], weights: NDArray[np.floating], frame_shape: tuple[int, int]
+) -> NDArray[np.bool_]:
+    """Say which pixels belong to the connected piece of the largest sum."""
+    rows, cols = np.divmod(pixels, frame_shape[1])
+    rows, cols = rows - rows.min(), cols - cols.min()
+    mask = np.zeros((rows.max() + 1, cols.max() + 1), np.uint8)
+    mask[rows, cols] = 1
+    label = cv2.connectedComponents(mask, connectivity=4)[1][rows, cols]
+    return np.asarray(label == np.bincount(label, weights).argmax())
+
+
+def _frame_shape(stream: Stream) -> tuple[int, int]:
+    """Return ``(n_rows, n_cols)``."""
+    n_rows, n_cols = stream.movie.frame_shape
+    return n_rows, n_cols
+
+
+def _ones(support: sparse.csc_array) -> sparse.csc_array:
+    """Return a support with 1 at each stored value."""
+    ones = np.ones(support.data.size, np.float32)
+    return sparse.csc_array((ones, support.indices, support.indptr), shape=support.shape)
+
+
+def _from_columns(
+    columns: Sequence[tuple[NDArray[np.integer], NDArray[np.floating]]], n_pixels: int
+) -> sparse.csc_array:
+    """Return a sparse matrix with the given pixels and weights in each column, zeros stored."""
+    indptr = np.cumsum([0, *(pixels.size for pixels, _ in columns)])
+    if not columns:
+        return sparse.csc_array((n_pixels, 0), dtype=np.float32)
+    pixels, weights = (np.concatenate(parts) for parts in zip(*columns, strict=True))
+    return sparse.csc_array(
+        (weights.astype(np.float32), pixels, indptr), shape=(n_pixels, len(columns))
+    )
+
+
+@njit(nogil=True, cache=True)
+def _descend(
+    weights: NDArray[np.float64],
+    target: NDArray[np.float64],
+    gram: NDArray[np.float64],
+    support: tuple[NDArray[np.int64], NDArray[np.int64]],
+    neighbours: tuple[NDArray[np.int64], NDArray[np.int64]],
+    image: NDArray[np.float64],
+) -> None:
+    """Update one footprint after the other in place, the others held; ``image`` is scratch."""
+    indptr, pixels = support
+    for _ in range(SWEEPS):
+        for roi in range(indptr.size - 1):
+            if gram[roi, roi] <= 0:
+                weights[indptr[roi] : indptr[roi + 1]] = 0
+                continue
+            for i in range(indptr[roi], indptr[roi + 1]):
+                image[pixels[i]] = 0
+            for j in range(neighbours[0][roi], neighbours[0][roi + 1]):
+                other = neighbours[1][j]
+                for i in range(indptr[other], indptr[other + 1]):
+                    image[pixels[i]] += gram[other, roi] * weights[i]
+            for i in range(indptr[roi], indptr[roi + 1]):
+                step = (target[i] - image[pixels[i]]) / gram[roi, roi]
+                weights[i] = max(0.0, weights[i] + step)

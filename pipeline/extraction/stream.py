@@ -1,0 +1,180 @@
+"""The two ways in which CNMF reads a movie: projected on footprints, and on traces."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from scipy import sparse
+
+from pipeline.blocks import Progress, frame_blocks, map_blocks
+from pipeline.movie import Movie
+
+MAX_BLOCKS = 6
+"""Blocks in memory; fixed, so that the blocks and the bits do not depend on the threads."""
+
+COPIES = 3
+"""Float32 copies of a block that a pass makes at most, the block itself included."""
+
+MAX_BLOCK_BYTES = 32_000_000
+"""Larger blocks do not make a pass quicker."""
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stream:
+    """A movie, and how every pass reads it: equal blocks, in order, as float32, without NaN."""
+
+    movie: Movie
+    """What is read, ``(n_frames, n_rows, n_cols)``."""
+
+    fill: NDArray[np.float32] | None
+    """What stands for a missing value of each pixel, ``(n_pixels,)``; None keeps them."""
+
+    kept: NDArray[np.bool_]
+    """Frames with at least one finite value, ``(n_frames,)``."""
+
+    threads: int
+    """Blocks worked on at once."""
+
+    memory_bytes: int
+    """Memory for blocks."""
+
+    progress: Progress
+    """Told the frames done; may raise to cancel."""
+
+    def map(
+        self,
+        function: Callable[[slice, NDArray[np.float32]], Result],
+        *,
+        phase: str,
+        multiple_frames: int = 1,
+    ) -> Iterator[Result]:
+        """Yield ``function(frames, block)`` in order, a block being ``(n_frames, n_pixels)``."""
+        frame_bytes = 4 * COPIES * int(np.prod(self.movie.frame_shape)) * multiple_frames
+        memory_bytes = min(self.memory_bytes // MAX_BLOCKS, COPIES * MAX_BLOCK_BYTES)
+        n_units = -(-self.movie.n_frames // multiple_frames)
+        units = frame_blocks(n_units, frame_bytes=frame_bytes, memory_bytes=memory_bytes)
+        blocks = [
+            slice(u.start * multiple_frames, min(u.stop * multiple_frames, self.movie.n_frames))
+            for u in units
+        ]
+        return map_blocks(
+            lambda frames, block: function(frames, self._clean(block)),
+            self.movie,
+            blocks,
+            threads=min(self.threads, MAX_BLOCKS - 1),
+            phase=phase,
+            progress=self.progress,
+        )
+
+    def _clean(self, block: NDArray[Any]) -> NDArray[np.float32]:
+        """Return a block as float32, ``(n_frames, n_pixels)``, missing values filled."""
+        flat = np.ascontiguousarray(block.reshape(len(block), -1), np.float32)
+        if self.fill is None or block.dtype.kind in "ui":
+            return flat
+        missing = ~np.isfinite(flat)
+        return np.where(missing, self.fill, flat) if missing.any() else flat
+
+    def project(self, footprints: sparse.csc_array, *, phase: str) -> NDArray[np.float32]:
+        """Return ``footprints.T @ movie`` for the kept frames, ``(n_rois, n_kept)``."""
+        indptr, pixels, weights = _columns(footprints)
+        parts = self.map(lambda _, block: _project(block, indptr, pixels, weights), phase=phase)
+        return np.ascontiguousarray(np.concatenate(list(parts)).T[:, self.kept])
+
+    def weigh(
+        self,
+        support: sparse.csc_array,
+        traces: NDArray[np.float32],
+        dense_traces: NDArray[np.float32],
+        *,
+        phase: str,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return ``movie.T @ traces.T`` at the pixels of the support, and at all pixels.
+
+        The first is in the order of ``support.data``, the second ``(n_pixels, n_dense)``.
+        """
+        indptr, pixels, _ = _columns(support)
+        local, dense = self._by_frame(traces), self._by_frame(dense_traces)
+        local_sum = np.zeros(pixels.size)
+        dense_sum = np.zeros((dense.shape[1], support.shape[0]))
+        parts = self.map(
+            lambda frames, block: (
+                _weigh_local(block, local[frames], indptr, pixels),
+                _weigh_dense(block, dense[frames]),
+            ),
+            phase=phase,
+        )
+        for local_part, dense_part in parts:
+            local_sum += local_part
+            dense_sum += dense_part
+        return local_sum, dense_sum.T
+
+    def _by_frame(self, traces: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return traces of the kept frames as ``(n_frames, n_rois)``, 0 at the other frames."""
+        by_frame = np.zeros((self.kept.size, len(traces)), np.float32)
+        by_frame[self.kept] = traces.T
+        return by_frame
+
+
+def _columns(
+    matrix: sparse.csc_array,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+    """Return the parts of a sparse matrix with the types that the compiled loops expect."""
+    return (
+        np.asarray(matrix.indptr, np.int64),
+        np.asarray(matrix.indices, np.int64),
+        np.asarray(matrix.data, np.float32),
+    )
+
+
+@njit(nogil=True, cache=True)
+def _project(
+    block: NDArray[np.float32],
+    indptr: NDArray[np.int64],
+    pixels: NDArray[np.int64],
+    weights: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Return the sum over pixels of block times footprint, ``(n_frames, n_rois)``."""
+    n_rois = indptr.size - 1
+    projected = np.empty((block.shape[0], n_rois), np.float32)
+    for frame in range(block.shape[0]):
+        for roi in range(n_rois):
+            total = 0.0
+            for i in range(indptr[roi], indptr[roi + 1]):
+                total += weights[i] * np.float64(block[frame, pixels[i]])
+            projected[frame, roi] = total
+    return projected
+
+
+@njit(nogil=True, cache=True)
+def _weigh_local(
+    block: NDArray[np.float32],
+    traces: NDArray[np.float32],
+    indptr: NDArray[np.int64],
+    pixels: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Return the sum over frames of block times trace at the pixels of each footprint."""
+    total = np.zeros(pixels.size)
+    for frame in range(block.shape[0]):
+        for roi in range(indptr.size - 1):
+            weight = np.float64(traces[frame, roi])
+            if weight != 0:
+                for i in range(indptr[roi], indptr[roi + 1]):
+                    total[i] += weight * block[frame, pixels[i]]
+    return total
+
+
+@njit(nogil=True, cache=True)
+def _weigh_dense(block: NDArray[np.float32], traces: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the sum over frames of block times trace at every pixel, ``(n_traces, n_pixels)``."""
+    total = np.zeros((traces.shape[1], block.shape[1]))
+    for frame in range(block.shape[0]):
+        for row in range(traces.shape[1]):
+            weight = np.float64(traces[frame, row])
+            for pixel in range(block.shape[1]):
+                total[row, pixel] += weight * block[frame, pixel]
+    return total

@@ -1,0 +1,166 @@
+"""The first pass: statistics of each pixel, and a small movie to find the cells in."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from pipeline.blocks import Progress
+from pipeline.extraction.params import CnmfParams
+from pipeline.extraction.stream import Stream
+from pipeline.movie import Movie
+
+MIN_KEPT_FRACTION = 0.9
+"""A pixel that misses in more of the kept frames than the rest is left out."""
+
+SEED_GSIG_PX = 2.5
+"""Half-size that a cell has in the small movie, in its pixels."""
+
+BINS_PER_DECAY = 5
+SMALL_MOVIE_COPIES = 8
+
+
+class Grid(NamedTuple):
+    """How frames and pixels are binned into the small movie."""
+
+    bin_frames: int
+    """Frames averaged into one."""
+
+    bin_px: tuple[int, int]
+    """Rows and columns averaged into one."""
+
+    shape: tuple[int, int]
+    """``(n_rows, n_cols)`` of the small movie."""
+
+    cell_of_pixel: NDArray[np.int64]
+    """Pixel of the small movie in which each pixel lies, ``(n_pixels,)``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """What the first pass learns."""
+
+    mean: NDArray[np.float32]
+    """Mean over time of the finite values, ``(n_pixels,)``."""
+
+    noise: NDArray[np.float32]
+    """Standard deviation of the noise, from differences of frames, ``(n_pixels,)``."""
+
+    usable: NDArray[np.bool_]
+    """Pixels that are finite in nearly all kept frames and not constant, ``(n_pixels,)``."""
+
+    kept: NDArray[np.bool_]
+    """Frames with at least one finite value, ``(n_frames,)``."""
+
+    grid: Grid
+    """How the small movie is binned."""
+
+    small: NDArray[np.float32]
+    """The small movie, ``(n_bins, n_small_pixels)``, finite."""
+
+
+def plan_grid(movie: Movie, params: CnmfParams, *, memory_bytes: int) -> Grid:
+    """Choose bins that keep a cell and a transient resolved and the small movie in memory."""
+    n_rows, n_cols = movie.frame_shape
+    rows, cols = (max(1, round(gsig_px / SEED_GSIG_PX)) for gsig_px in params.gsig_px)
+    shape = -(-n_rows // rows), -(-n_cols // cols)
+    decay_frames = params.decay_time_s * movie.require_rate_hz()
+    max_bins = memory_bytes // (4 * SMALL_MOVIE_COPIES * shape[0] * shape[1])
+    for_memory = -(-movie.n_frames // max(1, max_bins))
+    cell_of_pixel = (np.arange(n_rows) // rows)[:, np.newaxis] * shape[1] + (
+        np.arange(n_cols) // cols
+    )
+    return Grid(
+        bin_frames=max(1, round(decay_frames / BINS_PER_DECAY), for_memory),
+        bin_px=(rows, cols),
+        shape=shape,
+        cell_of_pixel=cell_of_pixel.ravel(),
+    )
+
+
+def survey_movie(
+    movie: Movie, grid: Grid, *, threads: int, memory_bytes: int, progress: Progress
+) -> Survey:
+    """Read the movie once for its statistics and its small copy."""
+    stream = Stream(
+        movie=movie,
+        fill=None,
+        kept=np.ones(movie.n_frames, np.bool_),
+        threads=threads,
+        memory_bytes=memory_bytes,
+        progress=progress,
+    )
+    n_small = grid.shape[0] * grid.shape[1]
+    sums = np.zeros((4, grid.cell_of_pixel.size))
+    finite, small = [], []
+    for part in stream.map(
+        lambda _, block: _survey_block(block, grid.cell_of_pixel, grid.bin_frames, n_small),
+        phase="surveying the movie",
+        multiple_frames=grid.bin_frames,
+    ):
+        sums += part[0]
+        finite.append(part[1])
+        small.append(part[2])
+    kept = np.concatenate(finite) > 0
+    count, total, difference_count, difference_total = sums
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(count > 0, total / count, 0)
+        noise = np.sqrt(np.where(difference_count > 0, difference_total / difference_count / 2, 0))
+    return Survey(
+        mean=mean.astype(np.float32),
+        noise=noise.astype(np.float32),
+        usable=(count >= MIN_KEPT_FRACTION * kept.sum()) & (noise > 0),
+        kept=kept,
+        grid=grid,
+        small=_without_gaps(np.concatenate(small)),
+    )
+
+
+def _without_gaps(small: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Replace what is missing by the mean of the pixel, or 0 where it is never there."""
+    missing = np.isnan(small)
+    if not missing.any():
+        return small
+    count = (~missing).sum(axis=0)
+    total = np.where(missing, 0, small).sum(axis=0, dtype=np.float64)
+    mean = total / np.maximum(count, 1)
+    return np.where(missing, mean.astype(np.float32), small)
+
+
+@njit(nogil=True, cache=True)
+def _survey_block(
+    block: NDArray[np.float32], cell_of_pixel: NDArray[np.int64], bin_frames: int, n_small: int
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float32]]:
+    """Return sums over frames of each pixel, finite values of each frame, and the small block.
+
+    The sums are: count, total, count of differences, total of squared differences.
+    """
+    n_frames, n_pixels = block.shape
+    sums = np.zeros((4, n_pixels))
+    finite = np.zeros(n_frames, np.int64)
+    n_bins = (n_frames + bin_frames - 1) // bin_frames
+    small = np.zeros((n_bins, n_small), np.float32)
+    small_count = np.zeros((n_bins, n_small), np.float32)
+    for frame in range(n_frames):
+        bin_ = frame // bin_frames
+        for pixel in range(n_pixels):
+            value = block[frame, pixel]
+            if not np.isfinite(value):
+                continue
+            finite[frame] += 1
+            sums[0, pixel] += 1
+            sums[1, pixel] += value
+            small[bin_, cell_of_pixel[pixel]] += value
+            small_count[bin_, cell_of_pixel[pixel]] += 1
+            if frame > 0:
+                difference = np.float64(value) - block[frame - 1, pixel]
+                if np.isfinite(difference):
+                    sums[2, pixel] += 1
+                    sums[3, pixel] += difference * difference
+    for bin_ in range(n_bins):
+        for cell in range(n_small):
+            count = small_count[bin_, cell]
+            small[bin_, cell] = small[bin_, cell] / count if count else np.nan
+    return sums, finite, small

@@ -1,0 +1,159 @@
+"""Where a footprint lies and what it looks like, in pixels, rows first.
+
+A footprint is one column of a footprint matrix: ``(n_pixels,)`` or ``(n_pixels, 1)``, dense or
+sparse, pixels in C order. The centre of the pixel in row 3 and column 5 is the point (3, 5).
+"""
+
+import numpy as np
+from contourpy import contour_generator
+from numpy.typing import NDArray
+from scipy import sparse
+
+from pipeline.checks import check_in_range
+
+Footprint = NDArray[np.floating] | sparse.csc_array | sparse.coo_array
+LEVEL_LIMITS = (0.01, 0.99)
+
+
+def footprint_image(footprint: Footprint, frame_shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Return a footprint as an image.
+
+    Parameters
+    ----------
+    footprint : array or sparse array, (n_pixels,) or (n_pixels, 1)
+        Weights, pixels in C order.
+    frame_shape : tuple of int
+        ``(n_rows, n_cols)``.
+
+    Returns
+    -------
+    array, (n_rows, n_cols)
+        The weights.
+
+    Raises
+    ------
+    ValueError
+        If the footprint does not have ``n_rows * n_cols`` finite, non-negative weights, or is
+        empty.
+    """
+    dense = footprint.todense() if sparse.issparse(footprint) else footprint
+    image = np.array(dense, np.float32)
+    if image.size != frame_shape[0] * frame_shape[1]:
+        raise ValueError(
+            f"a footprint must have one weight for each of the {frame_shape[0]} x "
+            f"{frame_shape[1]} pixels of the frame; got {image.size}."
+        )
+    if not (np.isfinite(image).all() and image.min() >= 0 and image.max() > 0):
+        raise ValueError(
+            "a footprint must have finite weights of at least 0, one of them above 0; "
+            f"got {image.min()} to {image.max()}."
+        )
+    return image.reshape(frame_shape)
+
+
+def footprint_mask(
+    footprint: Footprint, frame_shape: tuple[int, int], *, level: float = 0.2
+) -> NDArray[np.bool_]:
+    """Return the pixels whose weight is at least a fraction of the largest.
+
+    Parameters
+    ----------
+    footprint : array or sparse array, (n_pixels,) or (n_pixels, 1)
+        Weights, pixels in C order.
+    frame_shape : tuple of int
+        ``(n_rows, n_cols)``.
+    level : float
+        Fraction of the largest weight, 0.01 to 0.99.
+
+    Returns
+    -------
+    array, (n_rows, n_cols)
+        True inside.
+
+    Raises
+    ------
+    ValueError
+        If the level is out of its range, or the footprint is refused by `footprint_image`.
+    """
+    check_in_range("level", level, *LEVEL_LIMITS)
+    image = footprint_image(footprint, frame_shape)
+    return np.asarray(image >= level * image.max())
+
+
+def centroid_px(footprint: Footprint, frame_shape: tuple[int, int]) -> tuple[float, float]:
+    """Return the centre of mass of a footprint.
+
+    Parameters
+    ----------
+    footprint : array or sparse array, (n_pixels,) or (n_pixels, 1)
+        Weights, pixels in C order.
+    frame_shape : tuple of int
+        ``(n_rows, n_cols)``.
+
+    Returns
+    -------
+    tuple of float
+        ``(row, column)`` in pixels.
+
+    Raises
+    ------
+    ValueError
+        If the footprint is refused by `footprint_image`.
+
+    Examples
+    --------
+    >>> centroid_px(np.array([0, 0, 0, 0, 1, 1], float), (2, 3))
+    (1.0, 1.5)
+    """
+    image = footprint_image(footprint, frame_shape).astype(np.float64)
+    total = image.sum()
+    row = image.sum(axis=1) @ np.arange(frame_shape[0]) / total
+    col = image.sum(axis=0) @ np.arange(frame_shape[1]) / total
+    return float(row), float(col)
+
+
+def contour_px(
+    footprint: Footprint, frame_shape: tuple[int, int], *, level: float = 0.2
+) -> NDArray[np.float64]:
+    """Return the outline of a footprint, between pixels, by marching squares.
+
+    Parameters
+    ----------
+    footprint : array or sparse array, (n_pixels,) or (n_pixels, 1)
+        Weights, pixels in C order.
+    frame_shape : tuple of int
+        ``(n_rows, n_cols)``.
+    level : float
+        Fraction of the largest weight at which the line runs, 0.01 to 0.99.
+
+    Returns
+    -------
+    array, (n_points, 2)
+        A closed polygon, rows first, the last point equal to the first. Of several pieces it is
+        the one with the largest area. It may run up to half a pixel outside the frame.
+
+    Raises
+    ------
+    ValueError
+        If the level is out of its range, or the footprint is refused by `footprint_image`.
+
+    Examples
+    --------
+    >>> one_pixel = np.zeros((3, 3))
+    >>> one_pixel[1, 1] = 1
+    >>> contour_px(one_pixel, (3, 3), level=0.5).shape
+    (5, 2)
+    """
+    check_in_range("level", level, *LEVEL_LIMITS)
+    image = footprint_image(footprint, frame_shape)
+    # a border of zeros, half a pixel away, closes the line around a cell at the edge
+    rows, cols = (np.concatenate([[-0.5], np.arange(n), [n - 0.5]]) for n in frame_shape)
+    lines = contour_generator(cols, rows, np.pad(image, 1)).lines(level * float(image.max()))
+    polygons = [np.asarray(line, np.float64)[:, ::-1] for line in lines]
+    return np.ascontiguousarray(max(polygons, key=_area))
+
+
+def _area(polygon: NDArray[np.float64]) -> float:
+    """Return the area of a closed polygon, by the shoelace formula."""
+    rows, cols = polygon.T
+    return float(abs(rows[:-1] @ cols[1:] - rows[1:] @ cols[:-1]) / 2)
