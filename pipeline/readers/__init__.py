@@ -1,0 +1,22 @@
+"""Recordings of any format as movies: one module a format, a registry by suffix."""
+
+from pipeline.readers import hdf5, metadata_formats, npy, tiff, zarr_folder
+from pipeline.readers.metadata import METADATA_FORMATS, read_metadata, register_metadata_format
+from pipeline.readers.opening import open_movie
+from pipeline.readers.registry import READERS, register_reader
+from pipeline.readers.stack import Stack
+
+__all__ = [
+    "METADATA_FORMATS",
+    "READERS",
+    "Stack",
+    "hdf5",
+    "metadata_formats",
+    "npy",
+    "open_movie",
+    "read_metadata",
+    "register_metadata_format",
+    "register_reader",
+    "tiff",
+    "zarr_folder",
+]

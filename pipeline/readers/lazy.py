@@ -1,0 +1,114 @@
+"""Arrays that stay on disk: no file is open, and nothing is in memory, between two reads."""
+
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.movie import FrameSource
+
+DROPPED = "-"
+"""Letter of an axis of length 1 that is left out."""
+
+
+def read_frames(read: Callable[[slice], NDArray[Any]], frames: Any, n_frames: int) -> NDArray[Any]:
+    """Read frames by number or slice, as NumPy would, from what reads only forward slices."""
+    if not isinstance(frames, slice):
+        number = operator.index(frames)
+        if not -n_frames <= number < n_frames:
+            raise IndexError(f"frame {number} is outside the movie of {n_frames} frames.")
+        number %= n_frames
+        frame: NDArray[Any] = read(slice(number, number + 1, 1))[0]
+        return frame
+    wanted = range(*frames.indices(n_frames))
+    if not wanted:
+        return read(slice(0, 1, 1))[:0]
+    forward = wanted if wanted.step > 0 else wanted[::-1]
+    block = read(slice(forward[0], forward[-1] + 1, forward.step))
+    return block if forward is wanted else block[::-1]
+
+
+@dataclass(frozen=True)
+class MappedArray:
+    """Pixels stored one after the other in a file, mapped only while they are read."""
+
+    path: Path
+    """The file."""
+
+    shape: tuple[int, ...]
+    """Length of each axis."""
+
+    dtype: np.dtype[Any]
+    """Type of one pixel, with the byte order of the file."""
+
+    offset: int
+    """Bytes before the first pixel."""
+
+    order: Literal["C", "F"] = "C"
+    """Whether the last (C) or the first (F) axis runs fastest."""
+
+    def __getitem__(self, index: Any) -> NDArray[Any]:
+        pixels = np.memmap(
+            self.path, self.dtype, "r", offset=self.offset, shape=self.shape, order=self.order
+        )
+        return np.array(pixels[index])
+
+
+class OrderedFrames:
+    """A stored array seen as ``(n_frames[, n_planes], n_rows, n_cols)`` in native byte order."""
+
+    def __init__(self, array: Any, letters: str) -> None:
+        """Name each axis of the array ``T``, ``Z``, ``Y``, ``X``, or ``-`` to leave it out."""
+        self._array = array
+        self._letters = letters
+        lengths = dict(zip(letters, array.shape, strict=True))
+        kept = [letter for letter in "TZYX" if letter in letters]
+        stored = [letter for letter in letters if letter != DROPPED]
+        self._order = [stored.index(letter) for letter in kept]
+        self._dropped = tuple(i for i, letter in enumerate(letters) if letter == DROPPED)
+        lengths.setdefault("T", 1)
+        self.shape: tuple[int, ...] = tuple(
+            int(lengths[letter]) for letter in "TZYX" if letter in lengths
+        )
+        self.dtype: np.dtype[Any] = np.dtype(array.dtype).newbyteorder("=")
+
+    def __getitem__(self, frames: Any) -> NDArray[Any]:
+        return read_frames(self._read, frames, self.shape[0])
+
+    def _read(self, frames: slice) -> NDArray[Any]:
+        index = tuple(frames if letter == "T" else slice(None) for letter in self._letters)
+        block = np.asarray(self._array[index]).squeeze(self._dropped).transpose(self._order)
+        if "T" not in self._letters:
+            block = block[np.newaxis]
+        return np.ascontiguousarray(block, self.dtype)
+
+
+class JoinedFrames:
+    """Several movies of one frame shape, one after the other."""
+
+    def __init__(self, parts: Sequence[FrameSource]) -> None:
+        """Join parts whose frames have been checked to agree."""
+        self._parts = parts
+        self._stops = np.cumsum([part.shape[0] for part in parts]).tolist()
+        self.shape: tuple[int, ...] = (self._stops[-1], *parts[0].shape[1:])
+        self.dtype: np.dtype[Any] = parts[0].dtype
+
+    def __getitem__(self, frames: Any) -> NDArray[Any]:
+        return read_frames(self._read, frames, self.shape[0])
+
+    def _read(self, frames: slice) -> NDArray[Any]:
+        wanted = range(frames.start, frames.stop, frames.step)
+        block = np.empty((len(wanted), *self.shape[1:]), self.dtype)
+        done = 0
+        for part, stop in zip(self._parts, self._stops, strict=True):
+            ahead = len(range(wanted.start, min(stop, wanted.stop), wanted.step))
+            if ahead > done:
+                first = wanted[done] - (stop - part.shape[0])
+                here = slice(first, first + (ahead - done - 1) * wanted.step + 1, wanted.step)
+                block[done:ahead] = part[here]
+                done = ahead
+        return block
