@@ -16,9 +16,12 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
+
+import psycopg2
 
 from schemas.settings import ProjectError, Settings
 
@@ -30,6 +33,8 @@ PG_INSTALL = "pginstall18"
 SOCKET_NAME = f".s.PGSQL.{PORT}"
 LONGEST_SOCKET_PATH = 100
 START_TIMEOUT_S = 60
+RESTART_PAUSE_S = 2
+ANSWER_TIMEOUT_S = 5
 
 _held: dict[Path, IO[str]] = {}
 
@@ -55,8 +60,13 @@ def start(settings: Settings) -> None:
     if folder not in _held:
         _make_private(folder, owner)
         with _transition(folder):
-            _held[folder] = _join(folder)
-            _ensure_running(folder, owner)
+            users = _join(folder)
+            try:
+                _ensure_running(folder, owner)
+            except BaseException:
+                users.close()
+                raise
+            _held[folder] = users
         atexit.register(leave, settings)
 
 
@@ -66,13 +76,11 @@ def leave(settings: Settings) -> None:
     users = _held.pop(folder, None)
     if users is None or not folder.is_dir():
         return
+    owner = _server_owner(settings.folder)
     with _transition(folder):
         users.close()
-        if _running(folder) and _nobody_left(folder):
-            _run(
-                ["pg_ctl", "stop", "-w", "-m", "fast", "-D", str(folder / "data")],
-                _server_owner(settings.folder),
-            )
+        if _nobody_left(folder) and _running(folder, owner):
+            _run(["pg_ctl", "stop", "-w", "-m", "fast", "-D", str(folder / "data")], owner)
 
 
 @contextlib.contextmanager
@@ -101,64 +109,54 @@ def _nobody_left(folder: Path) -> bool:
 
 def _ensure_running(folder: Path, owner: pwd.struct_passwd) -> None:
     """Make the data folder when it is missing, and start the server when it is down."""
-    data = folder / "data"
-    if not (data / "PG_VERSION").exists():
-        _make_data_folder(data, owner)
-    if _running(folder):
+    if _running(folder, owner):
         return
-    socket = _socket_folder(folder, owner)
-    _make_private(socket, owner)
-    options = f"-h '' -k {shlex.quote(str(socket))}"
-    _run(
-        [
-            "pg_ctl",
-            "start",
-            "-w",
-            "-t",
-            str(START_TIMEOUT_S),
-            "-D",
-            str(data),
-            "-o",
-            options,
-            "-l",
-            str(data / "server.log"),
-        ],
-        owner,
-    )
+    data = folder / "data"
+    if not data.exists():
+        _make_data_folder(data, owner)
+    place = _socket_folder(folder, owner)
+    _make_private(place, owner)
+    try:
+        _start_server(data, place, owner)
+    except ProjectError:
+        time.sleep(RESTART_PAUSE_S)  # after a crash, the processes of the old server end late
+        _start_server(data, place, owner)
 
 
 def _make_data_folder(data: Path, owner: pwd.struct_passwd) -> None:
-    """Initialise a cluster; a half-made one of an interrupted first start is made anew."""
-    shutil.rmtree(data, ignore_errors=True)
-    _make_private(data, owner)
-    try:
-        _run(
-            [
-                "initdb",
-                "--auth=trust",
-                "--encoding=UTF8",
-                "--no-locale",
-                "--username",
-                SUPERUSER,
-                "-D",
-                str(data),
-            ],
-            owner,
-        )
-    except ProjectError:
-        shutil.rmtree(data, ignore_errors=True)
-        raise
+    """Make a database cluster aside, so that an interrupted first start leaves none."""
+    aside = data.with_name("data.new")
+    shutil.rmtree(aside, ignore_errors=True)
+    _make_private(aside, owner)
+    command = ["initdb", "--auth=trust", "--encoding=UTF8", "--no-locale"]
+    _run([*command, f"--username={SUPERUSER}", "-D", str(aside)], owner)
+    aside.rename(data)
 
 
-def _running(folder: Path) -> bool:
-    """Return whether the process in the pid file lives."""
+def _start_server(data: Path, place: Path, owner: pwd.struct_passwd) -> None:
+    """Start the server, or raise with the last line of its log."""
+    options = f"-h '' -k {shlex.quote(str(place))}"
+    log = data / "server.log"
+    command = ["pg_ctl", "start", "-w", "-t", str(START_TIMEOUT_S), "-D", str(data)]
     try:
-        pid = int((folder / "data" / "postmaster.pid").read_text().split("\n", 1)[0])
-        os.kill(pid, 0)
-    except (FileNotFoundError, ValueError, ProcessLookupError):
+        _run([*command, "-o", options, "-l", str(log)], owner)
+    except ProjectError as error:
+        said = log.read_text(errors="replace").strip() if log.exists() else ""
+        raise ProjectError(f"{error} {said.splitlines()[-1] if said else ''}".strip()) from error
+
+
+def _running(folder: Path, owner: pwd.struct_passwd) -> bool:
+    """Return whether the server answers; a pid file or a socket may be left over from a crash."""
+    try:
+        psycopg2.connect(
+            host=str(_socket_folder(folder, owner)),
+            port=PORT,
+            user=SUPERUSER,
+            dbname="postgres",
+            connect_timeout=ANSWER_TIMEOUT_S,
+        ).close()
+    except psycopg2.OperationalError:
         return False
-    except PermissionError:  # it lives and is another user's
-        return True
     return True
 
 
@@ -265,6 +263,4 @@ def _call(command: list[str]) -> None:
         said = output.read().strip()
     if done.returncode != 0:
         last = said.splitlines()[-1] if said else f"exit code {done.returncode}"
-        raise ProjectError(
-            f"the embedded database server failed ({Path(command[-1]).name}): {last}"
-        )
+        raise ProjectError(f"the embedded database server failed: {last}")
