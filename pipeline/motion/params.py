@@ -1,0 +1,112 @@
+"""Settings of motion correction, and what they demand of a movie."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipeline.checks import check_in_range, check_one_of
+
+MODES = ("piecewise", "rigid")
+BORDERS = ("copy", "nan")
+AXES = ("rows", "columns")
+MIN_CORE_PX = 8
+"""Least width of the part of a patch (or frame) that is compared at every shift allowed."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MotionParams:
+    """Settings of motion correction.
+
+    Raises
+    ------
+    ValueError
+        If a value is out of its range.
+    """
+
+    mode: str = "piecewise"
+    """'rigid' for one shift a frame, 'piecewise' for one shift a patch, joined smoothly."""
+
+    max_shift_px: tuple[int, int] = (12, 12)
+    """Largest rigid shift looked for along rows and columns, in pixels."""
+
+    stride_px: tuple[int, int] = (48, 48)
+    """Distance between neighbouring patches along rows and columns, in pixels."""
+
+    overlap_px: tuple[int, int] = (24, 24)
+    """How far neighbouring patches overlap, in pixels; a patch measures stride plus overlap."""
+
+    max_deviation_px: float = 3.0
+    """Largest deviation of a patch from the rigid shift along an axis, in pixels."""
+
+    highpass_gsig_px: float | None = None
+    """Radius of a cell, in pixels, for one-photon movies, where it removes the smooth glow before
+    the comparison (not from the result); None or 0 for two-photon movies."""
+
+    iterations: int = 2
+    """How often the template is registered to itself and averaged again."""
+
+    upsampling: int = 4
+    """Steps a pixel on which the correlation is computed around its peak, before a parabola."""
+
+    border: str = "copy"
+    """Pixels that moved in from outside: 'copy' repeats the nearest, 'nan' marks them."""
+
+    def __post_init__(self) -> None:
+        check_one_of("mode", self.mode, MODES)
+        check_one_of("border", self.border, BORDERS)
+        _check_pair("max_shift_px", self.max_shift_px, 1, 1000)
+        _check_pair("stride_px", self.stride_px, 8, 10_000)
+        _check_pair("overlap_px", self.overlap_px, 0, 10_000)
+        check_in_range("max_deviation_px", self.max_deviation_px, 0, 100)
+        check_in_range("highpass_gsig_px", self.highpass_gsig_px or 0, 0, 100)
+        check_in_range("iterations", self.iterations, 1, 10)
+        check_in_range("upsampling", self.upsampling, 1, 100)
+
+    @property
+    def patch_px(self) -> tuple[int, int]:
+        """Height and width of a patch."""
+        rows, cols = zip(self.stride_px, self.overlap_px, strict=True)
+        return sum(rows), sum(cols)
+
+
+def check_fits(params: MotionParams, frame_shape: Sequence[int]) -> None:
+    """Refuse settings that ask more than a frame can give.
+
+    Raises
+    ------
+    ValueError
+        If the frame is too small for the shift or the patch, or the patch for the deviation.
+    """
+    for axis, name in enumerate(AXES):
+        length = frame_shape[axis - 2]
+        shift_px = params.max_shift_px[axis]
+        if length < 2 * shift_px + MIN_CORE_PX:
+            raise ValueError(
+                f"max_shift_px = {shift_px} is too large for a frame of {length} {name}; "
+                f"lower it to at most {(length - MIN_CORE_PX) // 2}."
+            )
+        if params.mode == "piecewise":
+            _check_patch(params, axis, length)
+
+
+def _check_patch(params: MotionParams, axis: int, length: int) -> None:
+    """Refuse a patch larger than the frame, or too small for the deviation looked for."""
+    patch_px, name = params.patch_px[axis], AXES[axis]
+    if patch_px > length:
+        raise ValueError(
+            f"a patch of stride_px + overlap_px = {params.stride_px[axis]} + "
+            f"{params.overlap_px[axis]} = {patch_px} {name} is larger than the frame of {length}; "
+            "lower stride_px or overlap_px, or set mode to 'rigid'."
+        )
+    if patch_px < 2 * params.max_deviation_px + MIN_CORE_PX:
+        raise ValueError(
+            f"max_deviation_px = {params.max_deviation_px} is too large for a patch of {patch_px} "
+            f"{name}; lower it to at most {(patch_px - MIN_CORE_PX) / 2:g}, or enlarge stride_px."
+        )
+
+
+def _check_pair(name: str, values: tuple[int, int], low: int, high: int) -> None:
+    """Refuse anything but two whole numbers in a range."""
+    if len(values) != len(AXES) or not all(isinstance(value, int) for value in values):
+        raise ValueError(f"{name} must be two whole numbers, for rows and columns; got {values!r}.")
+    for value, axis in zip(values, AXES, strict=True):
+        check_in_range(f"{name} along {axis}", value, low, high)
