@@ -83,6 +83,11 @@ class Movie:
         return np.dtype(self.source.dtype)
 
     @property
+    def is_volume(self) -> bool:
+        """Whether a frame has planes."""
+        return len(self.shape) == max(MOVIE_NDIM)
+
+    @property
     def n_frames(self) -> int:
         """Number of frames (of a volume movie: volumes)."""
         return self.shape[0]

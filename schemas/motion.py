@@ -1,7 +1,5 @@
 """Motion correction: parameter sets, what is to be done, and the corrected movies."""
 
-from dataclasses import asdict
-
 import datajoint as dj
 
 from pipeline.motion import MotionParams as Params
@@ -49,12 +47,59 @@ class MotionCorrection(dj.Computed):
     definition = """
     -> MotionTask
     ---
-    movie : <object@main>            # Zarr, float32 (n_frames[, n_planes], n_rows, n_cols)
-    shifts_px : <blob>               # (n_frames, 2), how far each frame lay from the template
-    patch_shifts_px=null : <blob>    # (n_frames, n_patch_rows, n_patch_cols, 2); null: rigid
-    template : <blob>                # ([n_planes,] n_rows, n_cols)
-    versions : json                  # software that computed it
+    movie : <object@main>              # Zarr, float32 (n_frames[, n_planes], n_rows, n_cols)
+    rate_hz=null : float64             # frames (volumes) per second
+    shifts_px : <blob>                 # (n_frames, 2), how far each frame lay from the template
+    patch_shifts_px=null : <blob>      # (n_frames, n_patch_rows, n_patch_cols, 2); null: rigid
+    template : <blob>                  # ([n_planes,] n_rows, n_cols)
+    correlation_before : <blob>        # with the template, (n_frames,), NaN where flat
+    correlation_after : <blob>
+    mean_correlation_before : float32
+    mean_correlation_after : float32
+    crispness_before : float32         # norm of the gradient of the mean image
+    crispness_after : float32
+    largest_shift_px : float32
+    border_px : int32                  # width of the edge in which a frame may have no content
+    verdict : enum('improved', 'unchanged', 'worse')
+    versions : json                    # software that computed it
     """
+
+    def make_fetch(self, key):
+        return movie_arguments(key), (MotionParams & key).fetch1("params")
+
+    def make_compute(self, key, arguments, values):
+        params = params_from_dict(Params, values)
+        resources = RESOURCES.get()
+        with new_folder(resources.settings, ".zarr") as folder:
+            result = correct_motion(
+                open_movie(**arguments), params, out=folder, **resources.as_arguments()
+            )
+        return result, folder
+
+    def make_insert(self, key, result, folder):
+        with adopted(self, key, "movie", folder) as stored:
+            self.insert1({**key, **correction_row(result), "movie": stored})
+
+
+def correction_row(result):
+    """Return the columns of `MotionCorrection`, all but the movie."""
+    quality = result.quality
+    return {
+        "rate_hz": result.movie.rate_hz,
+        "shifts_px": result.shifts_px,
+        "patch_shifts_px": result.patch_shifts_px,
+        "template": result.template,
+        "correlation_before": quality.correlation_before,
+        "correlation_after": quality.correlation_after,
+        "mean_correlation_before": quality.mean_correlation_before,
+        "mean_correlation_after": quality.mean_correlation_after,
+        "crispness_before": quality.crispness_before,
+        "crispness_after": quality.crispness_after,
+        "largest_shift_px": quality.largest_shift_px,
+        "border_px": quality.border_px,
+        "verdict": quality.verdict,
+        "versions": software_versions(),
+    }
 
 
 def submit_motion(recordings, params=DEFAULT):
@@ -73,7 +118,7 @@ def submit_motion(recordings, params=DEFAULT):
         How many tasks are new; a task that exists stays as it is.
     """
     key = find_params(MotionParams, params)
-    tasks = [{**recording, **key} for recording in recordings.keys()]
+    tasks = [{**recording, **key} for recording in recordings.proj().to_dicts()]
     before = len(MotionTask())
     MotionTask.insert(tasks, skip_duplicates=True)
     return len(MotionTask()) - before

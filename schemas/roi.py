@@ -28,7 +28,7 @@ class SegmentationParams(dj.Lookup):
     segmentation_hash : char(32)     # of the method and the values
     ---
     name : varchar(64)
-    method : varchar(32)             # cnmf
+    method="cnmf" : varchar(32)      # how the ROIs are found
     params : json                    # the fields of pipeline.extraction.CnmfParams
     unique index (name)
     """
@@ -182,7 +182,7 @@ def submit_segmentation(recordings, params=DEFAULT, motion=None, *, as_recorded=
     """
     key = find_params(SegmentationParams, params)
     tasks = []
-    for recording in recordings.keys():
+    for recording in recordings.proj().to_dicts():
         motion_hash = None if as_recorded else _motion_hash(recording, motion)
         identity = hashlib.sha256(f"{key['segmentation_hash']} {motion_hash}".encode())
         task = {**recording, **key, "motion_hash": motion_hash}

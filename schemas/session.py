@@ -4,7 +4,7 @@ import datajoint as dj
 
 from pipeline.projections import project
 from pipeline.readers import open_movie
-from schemas.animal import Animal
+from schemas.animal import Animal  # noqa: F401 a definition names it
 from schemas.resources import RESOURCES
 from schemas.settings import ProjectError
 
@@ -17,7 +17,7 @@ class Session(dj.Manual):
 
     definition = """
     -> Animal
-    session : varchar(16)            # YYYY-MM-DD, with a letter where a day has several: 2026-11-22b
+    session : varchar(16)            # YYYY-MM-DD, a letter where a day has several: 2026-11-22b
     ---
     session_date : date              # the day
     comments="" : varchar(4096)
@@ -32,8 +32,8 @@ class Recording(dj.Manual):
     -> Session
     trial : varchar(64)
     ---
-    axes=null : varchar(8)            # order of the axes by letters, as TZYX; null: the file tells
-    rate_hz=null : float64            # as given, in frames (volumes) per second; null: the file tells
+    axes=null : varchar(8)            # order of the axes, as TZYX; null: the file tells
+    rate_hz=null : float64            # given frames (volumes) per second; null: the file tells
     metadata_format="" : varchar(64)  # of the metadata file, where there is one
     ingested=CURRENT_TIMESTAMP : datetime
     comments="" : varchar(4096)
@@ -44,7 +44,7 @@ class Recording(dj.Manual):
 
         definition = """
         -> master
-        file_index : int16            # order of the pieces of the movie; a metadata file is the last
+        file_index : int16            # order of the pieces of the movie; metadata come last
         ---
         kind : enum('movie', 'metadata')
         root : varchar(32)            # name of the data root in mesmerize.toml
@@ -101,7 +101,7 @@ def movie_facts(movie):
     rate_hz = movie.require_rate_hz()
     return {
         "n_frames": movie.n_frames,
-        "n_planes": movie.shape[1] if len(movie.shape) == 4 else 1,
+        "n_planes": movie.shape[1] if movie.is_volume else 1,
         "n_rows": movie.shape[-2],
         "n_cols": movie.shape[-1],
         "dtype": str(movie.dtype),

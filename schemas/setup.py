@@ -106,12 +106,12 @@ def create_project(
         folder.mkdir(parents=True, exist_ok=True)
         _write(folder.resolve(), address, roots or {"data": "data"}, prefix)
         database = connect(load_settings(folder))
-    except OSError as error:
-        raise ProjectError(f"{folder} cannot be made a project: {error.strerror}.") from error
-    except ProjectError:
+        _fill(database)
+    except BaseException as error:
         _remove(folder, whole=is_new)
+        if isinstance(error, OSError):
+            raise ProjectError(f"{folder} cannot be made a project: {error.strerror}.") from error
         raise
-    _fill(database)
     return database
 
 

@@ -17,18 +17,18 @@ INCOMING = "_incoming"
 
 @contextmanager
 def new_folder(settings: Settings, suffix: str) -> Iterator[Path]:
-    """Yield a path in the store for a folder that a computation makes; on failure it goes.
+    """Yield a free path in the store for a folder that a computation makes; on failure it goes.
 
     Raises
     ------
     ProjectError
         If the store cannot be written.
     """
-    incoming = settings.store / INCOMING
+    folder = settings.store / INCOMING / f"{uuid.uuid4().hex}{suffix}"
     try:
-        incoming.mkdir(parents=True, exist_ok=True)
-        folder = incoming / f"{uuid.uuid4().hex}{suffix}"
+        folder.parent.mkdir(parents=True, exist_ok=True)
         folder.mkdir()
+        folder.rmdir()
     except OSError as error:
         raise ProjectError(
             f"the store {settings.store} cannot be written: {error.strerror}; "

@@ -1,6 +1,5 @@
 """Looking at what is there: tables, SQL, the app, the demonstration."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +12,6 @@ from rich.table import Table
 from apps import tables
 from apps.demo import run_demo
 from apps.server import APP_PORT, LOOPBACK, serve
-from schemas import server
 from schemas.connection import connect
 from schemas.settings import load_settings
 
@@ -47,7 +45,7 @@ def sql(
 ) -> None:
     """Run a SELECT; nothing can be changed this way.
 
-    Example: `mesmerize sql "SELECT animal_id, count(*) FROM mesmerize_session.recording GROUP BY 1"`
+    Example: `mesmerize sql "SELECT animal_id, trial FROM mesmerize_session.recording"`
     """
     columns, rows = tables.read_only_sql(connect(load_settings()), statement)
     if as_json:

@@ -42,7 +42,8 @@ cli.command()(look.demo)
 
 def main() -> None:
     """Run the command line; a failure is one sentence, and its traceback with MESMERIZE_DEBUG=1."""
-    logging.getLogger("datajoint").setLevel(logging.CRITICAL)  # it prints what we say ourselves
+    # DataJoint tells of each connection and error in its own words; ours follow
+    logging.getLogger("datajoint").addFilter(lambda record: False)
     try:
         cli()
     except KeyboardInterrupt:

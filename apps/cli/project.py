@@ -70,7 +70,7 @@ def _roots(data: list[str] | None) -> dict[str, str] | None:
     return roots or None
 
 
-def ingest(  # noqa: PLR0913 one option a fact
+def ingest(
     paths: Annotated[list[Path], typer.Argument(help="The movie; its files in order of time.")],
     animal: Annotated[str, typer.Option(help="The animal, as the lab calls it.")],
     session: Annotated[

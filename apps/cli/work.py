@@ -40,7 +40,7 @@ def motion(
 
 
 @submit.command()
-def segmentation(  # noqa: PLR0913 one option a fact
+def segmentation(
     animal: Animal = None,
     session: Session = None,
     trial: Trial = None,

@@ -1,0 +1,1 @@
+"""The pages of the app; they ask `apps.queries` and draw with `pipeline.plots`."""

@@ -1,0 +1,120 @@
+"""An image with the outlines of ROIs that can be picked: a component of our own.
+
+A chart of Plotly would be made anew, and lose its zoom, whenever another ROI is highlighted.
+"""
+
+import base64
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from pipeline.plots import grey_png, roi_color
+from pipeline.plots.colors import QUIET
+
+HTML = """
+<div class="viewer">
+  <canvas role="img"></canvas>
+  <div class="tools">
+    <button class="closer" title="closer (Ctrl and wheel)">+</button>
+    <button class="wider" title="wider (Ctrl and wheel)">&minus;</button>
+    <button class="whole" title="the whole image (double click)">&#x2922;</button>
+  </div>
+  <div class="tip" hidden></div>
+</div>
+"""
+CSS = """
+.viewer { position: relative; width: 100%; color: var(--st-text-color);
+  font-family: var(--st-font); }
+canvas { display: block; touch-action: none; }
+.tools { position: absolute; top: 14px; left: 50px; display: flex; gap: 4px; opacity: 0.55; }
+.tools:hover { opacity: 1; }
+.tools button { width: 26px; height: 26px; padding: 0; border: 0; border-radius: 5px;
+  background: rgba(0, 0, 0, 0.6); color: white; font-size: 16px; line-height: 1;
+  cursor: pointer; }
+.tip { position: absolute; z-index: 1; max-width: 20em; padding: 5px 9px; border-radius: 5px;
+  background: rgba(20, 20, 20, 0.88); color: white; font-size: 12.5px; line-height: 1.45;
+  white-space: pre-line; pointer-events: none; }
+"""
+NUMBERS = {"snr": "SNR", "rval": "spatial correlation"}
+
+
+def image_viewer(
+    image: NDArray[Any],
+    *,
+    key: str,
+    label: str,
+    limits: Sequence[float],
+    pixel_size_um: Sequence[float] | None = None,
+    **selection: Any,
+) -> None:
+    """Show an image, and where ROIs are given, their outlines.
+
+    Parameters
+    ----------
+    image : array, (n_rows, n_cols)
+        The values.
+    key : str
+        Of the component in the session.
+    label : str
+        What the image shows, for who cannot see it.
+    limits : sequence of two float
+        Values that are drawn black and white.
+    pixel_size_um : sequence of float, optional
+        Size of a pixel, the column's last; draws a scale bar.
+    **selection
+        ``rois``, ``selected`` and ``on_pick`` of `_selection`.
+    """
+    png = base64.b64encode(grey_png(image, limits=limits)).decode()
+    rois, selected, on_pick = _selection(**selection)
+    data = {
+        "image": f"data:image/png;base64,{png}",
+        "n_rows": image.shape[0],
+        "n_cols": image.shape[1],
+        "pixel_size_um": list(pixel_size_um)[-2:] if pixel_size_um else None,
+        "rois": rois,
+        "selected": selected,
+        "selectable": on_pick is not None,
+        "label": label,
+    }
+    _component()(key=key, data=data, on_picked_change=on_pick or _nothing)
+
+
+def _selection(
+    rois: pd.DataFrame | None = None,
+    selected: Sequence[int] = (),
+    on_pick: Callable[[], None] | None = None,
+) -> tuple[list[dict[str, Any]], list[int], Callable[[], None] | None]:
+    """Describe the outlines: the ROIs, those that are selected, and what to do at a choice."""
+    rows = [] if rois is None else rois.to_dict("records")
+    return [_outline(row) for row in rows], [int(roi_id) for roi_id in selected], on_pick
+
+
+def _outline(roi: dict[str, Any]) -> dict[str, Any]:
+    """Describe the outline of a ROI and what its hover says."""
+    numbers = [f"{text} {roi[name]:.2f}" for name, text in NUMBERS.items() if pd.notna(roi[name])]
+    lines = [f"ROI {roi['roi_id']}", ", ".join(numbers)]
+    if not roi["accepted"]:
+        lines.append(f"rejected: {roi['reason']}")
+    return {
+        "id": int(roi["roi_id"]),
+        "accepted": bool(roi["accepted"]),
+        "color": roi_color(roi["roi_id"]) if roi["accepted"] else QUIET,
+        "center": [float(roi["centroid_row_px"]), float(roi["centroid_col_px"])],
+        "contour": roi["contour_px"].round(2).tolist(),
+        "tip": "\n".join(line for line in lines if line),
+    }
+
+
+@st.cache_resource
+def _component() -> Any:
+    """Register the component, once in a server process."""
+    script = (Path(__file__).parent / "viewer.js").read_text()
+    return st.components.v2.component("mesmerize_viewer", html=HTML, css=CSS, js=script)
+
+
+def _nothing() -> None:
+    """Do nothing: an image without ROIs has nothing to pick."""
