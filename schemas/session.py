@@ -122,9 +122,20 @@ def movie_arguments(key):
     """
     recording = (Recording & key).fetch1()
     files = (Recording.File & key).to_dicts(order_by="file_index")
+    return reading_arguments(RESOURCES.get().settings, recording, files)
+
+
+def reading_arguments(settings, recording, files):
+    """Return what `open_movie` needs, from the rows of a recording and of its files.
+
+    Raises
+    ------
+    ProjectError
+        If a file is missing or has changed since it was ingested.
+    """
     paths = {"movie": [], "metadata": []}
     for file in files:
-        paths[file["kind"]].append(_unchanged_file(file))
+        paths[file["kind"]].append(_unchanged_file(settings, file))
     return {
         "path": paths["movie"] if len(paths["movie"]) > 1 else paths["movie"][0],
         "axes": recording["axes"],
@@ -134,9 +145,9 @@ def movie_arguments(key):
     }
 
 
-def _unchanged_file(file):
+def _unchanged_file(settings, file):
     """Return where a file is, or refuse when it is not what was ingested."""
-    path = RESOURCES.get().settings.resolve(file["root"], file["path"])
+    path = settings.resolve(file["root"], file["path"])
     if not path.exists():
         raise ProjectError(f"the file {path} is missing; put it back, then: mesmerize retry")
     if path.stat().st_size != file["size_bytes"]:

@@ -1,0 +1,103 @@
+"""The whole project: what it holds, and how far its recordings are."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from apps.queries.keys import RECORDING, Key
+from schemas.connection import Database
+
+FACTS = ("n_frames", "rate_hz", "duration_s", "n_planes", "n_rows", "n_cols")
+"""What is told of a movie in a line."""
+
+
+class Overview(NamedTuple):
+    """What the project holds, counted."""
+
+    animals: int
+    sessions: int
+    recordings: int
+    samples: int
+    accepted_rois: int
+    rois: int
+
+
+def overview(database: Database) -> Overview:
+    """Count what the project holds."""
+    counted = database.roi.Segmentation().proj("n_rois", "n_accepted").to_dicts()
+    return Overview(
+        animals=len(database.animal.Animal()),
+        sessions=len(database.session.Session()),
+        recordings=len(database.session.Recording()),
+        samples=len(database.sample.Sample()),
+        accepted_rois=sum(row["n_accepted"] for row in counted),
+        rois=sum(row["n_rois"] for row in counted),
+    )
+
+
+def recordings(database: Database) -> pd.DataFrame:
+    """List the recordings, the newest session first.
+
+    Returns
+    -------
+    DataFrame
+        The key, ``session_date``, facts of the movie where it has been looked at, the numbers of
+        ROIs of the chosen segmentation, and a column with the state of each step.
+    """
+    columns = [*RECORDING, "session_date", *FACTS, "n_accepted", "n_rois", *dict(database.steps())]
+    query = database.session.Recording.proj() * database.session.Session.proj("session_date")
+    found = query.to_dicts()
+    facts = _by_recording(database.session.RecordingInfo().proj(*FACTS).to_dicts())
+    rois = _by_recording(_chosen_segmentations(database))
+    states = {step: _states(table()) for step, table in database.steps()}
+    for row in found:
+        key = _name(row)
+        row.update(facts.get(key, {}) | rois.get(key, {}))
+        row.update({step: by_key.get(key, "") for step, by_key in states.items()})
+    table = pd.DataFrame(found, columns=columns)
+    return table.sort_values(["session_date", *RECORDING], ascending=[False, True, True, True])
+
+
+def _chosen_segmentations(database: Database) -> list[Key]:
+    """Return a segmentation for each recording that has one, last the one that counts.
+
+    That is the sample's, and where there is no sample, the one that was asked for last.
+    """
+    counted = database.roi.Segmentation.proj("n_rois", "n_accepted")
+    rows = (counted * database.roi.SegmentationTask.proj("submitted")).to_dicts(
+        order_by="submitted"
+    )
+    chosen = set(database.sample.Sample().to_arrays("segmentation_id"))
+    return sorted(rows, key=lambda row: row["segmentation_id"] in chosen)
+
+
+def _states(table: Any) -> dict[tuple[str, ...], str]:
+    """Return the state of a step for each recording that it was asked for.
+
+    Of several tasks, one in error counts most, then one that runs, then one that waits.
+    """
+    (parent,) = table.parents(primary=True, as_objects=True)
+    asked, done, failed, running = (
+        Counter(_name(row) for row in query.proj().to_dicts())
+        for query in (parent, table, table.jobs.errors, table.jobs.reserved)
+    )
+    return {
+        key: "error"
+        if failed[key]
+        else "running"
+        if running[key]
+        else "done"
+        if done[key] == count
+        else "pending"
+        for key, count in asked.items()
+    }
+
+
+def _name(row: Key) -> tuple[str, ...]:
+    return tuple(str(row[part]) for part in RECORDING)
+
+
+def _by_recording(rows: Iterable[Key]) -> dict[tuple[str, ...], Key]:
+    return {_name(row): row for row in rows}

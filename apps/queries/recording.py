@@ -1,0 +1,173 @@
+"""One recording: its movie, its motion correction, its ROIs and their traces."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from apps.queries.keys import RECORDING, Key
+from apps.queries.project import FACTS
+from schemas.connection import Database
+
+PROJECTIONS = {
+    "template": "motion template",
+    "correlation_image": "local correlation",
+    "mean_image": "mean",
+    "max_image": "maximum",
+    "std_image": "standard deviation",
+}
+"""Images of a recording, by column; the template is the mean of the corrected movie."""
+
+ROI_NUMBERS = ("area_px", "snr", "rval", "noise", "baseline", "decay_time_s", "rise_time_s")
+
+
+def recording(database: Database, key: Key) -> Key | None:
+    """Return a recording with its session, its animal and its sample; None: there is no such."""
+    query = database.session.Recording.proj("axes", "ingested", trial_comments="comments")
+    query = query * database.session.Session.proj("session_date", session_comments="comments")
+    found = (query & key).to_dicts()
+    samples = (database.sample.Sample & key).proj("sample_id", "segmentation_id").to_dicts()
+    return {**found[0], "sample": samples[0] if samples else None} if found else None
+
+
+def movie_facts(database: Database, key: Key) -> Key | None:
+    """Return what is known of the movie of a recording, without its images."""
+    names = (*FACTS, "dtype", "pixel_size_um", "metadata")
+    found = (database.session.RecordingInfo & key).proj(*names).to_dicts()
+    return found[0] if found else None
+
+
+def files(database: Database, key: Key) -> pd.DataFrame:
+    """List the files of a recording."""
+    names = ["kind", "root", "path", "size_bytes", "checksum"]
+    rows = (database.session.Recording.File & key).to_dicts(order_by="file_index")
+    return pd.DataFrame(rows, columns=names)
+
+
+def job_state(database: Database, step: str, key: Key) -> str:
+    """Return how far a step is: 'done', 'running', 'pending', or the reason why it failed."""
+    table = database.step(step)()
+    if table & key:
+        return "done"
+    for job in (table.jobs & key).proj("status", "error_message").to_dicts():
+        if job["status"] == "error":
+            return f"error: {job['error_message']}"
+        if job["status"] == "reserved":
+            return "running"
+    return "pending"
+
+
+def corrections(database: Database, key: Key) -> list[Key]:
+    """List the motion corrections that were asked for, the newest first.
+
+    Returns
+    -------
+    list of dict
+        The key, ``name`` and ``params`` of the parameters, and ``state`` as `job_state` tells it.
+    """
+    tasks = database.motion.MotionTask * database.motion.MotionParams & key
+    found = tasks.to_dicts(order_by="submitted DESC")
+    return [_with_state(database, "motion_correction", row, "motion_hash") for row in found]
+
+
+def segmentations(database: Database, key: Key) -> list[Key]:
+    """List the segmentations that were asked for, the newest first.
+
+    Returns
+    -------
+    list of dict
+        The key, ``name``, ``method`` and ``params`` of the parameters, ``motion_hash`` of the
+        corrected movie or None, ``state``, ``trace_state``; when done also ``n_rois``,
+        ``n_accepted``, ``rate_hz`` and ``versions``.
+    """
+    tasks = database.roi.SegmentationTask * database.roi.SegmentationParams & key
+    results = (database.roi.Segmentation & key).proj("n_rois", "n_accepted", "rate_hz", "versions")
+    by_id = {row["segmentation_id"]: row for row in results.to_dicts()}
+    found = []
+    for task in tasks.to_dicts(order_by="submitted DESC"):
+        row = _with_state(database, "segmentation", task, "segmentation_id")
+        trace_state = job_state(database, "trace", row["key"])
+        found.append({**row, **by_id.get(row["segmentation_id"], {}), "trace_state": trace_state})
+    return found
+
+
+def _with_state(database: Database, step: str, row: Key, last: str) -> Key:
+    """Add the key of a task and its state."""
+    key = {name: row[name] for name in (*RECORDING, last)}
+    return {**row, "key": key, "state": job_state(database, step, key)}
+
+
+def correction(database: Database, key: Key) -> Key:
+    """Return a motion correction that is done: shifts, quality and versions."""
+    names = (
+        "shifts_px",
+        "rate_hz",
+        "mean_correlation_before",
+        "mean_correlation_after",
+        "crispness_before",
+        "crispness_after",
+        "largest_shift_px",
+        "border_px",
+        "verdict",
+        "versions",
+    )
+    return dict((database.motion.MotionCorrection & key).proj(*names).fetch1())
+
+
+def projection(database: Database, key: Key, name: str) -> NDArray[Any]:
+    """Return an image of a recording; the template's key has a ``motion_hash``.
+
+    Parameters
+    ----------
+    database : Database
+        The connected tables.
+    key : dict
+        Of the recording, or of its motion correction.
+    name : str
+        One of `PROJECTIONS`.
+
+    Returns
+    -------
+    array, ([n_planes,] n_rows, n_cols)
+        The image.
+    """
+    is_template = name == "template"
+    table = database.motion.MotionCorrection if is_template else database.session.RecordingInfo
+    return np.asarray((table & key).fetch1(name))
+
+
+def rois(database: Database, key: Key) -> pd.DataFrame:
+    """List the ROIs of a segmentation with their outlines and numbers, by ``roi_id``."""
+    names = ["roi_id", "accepted", "reason", *ROI_NUMBERS]
+    places = ["centroid_row_px", "centroid_col_px", "contour_px"]
+    query = (database.roi.Segmentation.Roi & key).proj(*names[1:], *places)
+    table = pd.DataFrame(query.to_dicts(order_by="roi_id"), columns=[*names, *places])
+    return table.astype({"accepted": bool} | {name: float for name in ROI_NUMBERS[1:]})
+
+
+def traces(
+    database: Database, key: Key, roi_ids: Sequence[int], kinds: Sequence[str]
+) -> dict[str, NDArray[np.float32]]:
+    """Return traces of some ROIs.
+
+    Parameters
+    ----------
+    database : Database
+        The connected tables.
+    key : dict
+        Of the segmentation.
+    roi_ids : sequence of int
+        The ROIs.
+    kinds : sequence of str
+        Of ``raw``, ``denoised``, ``dff`` and ``spikes``.
+
+    Returns
+    -------
+    dict
+        Each kind as ``(n_rois, n_frames)``, in the order of ``roi_ids``.
+    """
+    query = database.roi.Trace.Roi & key & [{"roi_id": int(roi_id)} for roi_id in roi_ids]
+    found = {row["roi_id"]: row for row in query.proj(*kinds).to_dicts()}
+    return {kind: np.stack([found[roi_id][kind] for roi_id in roi_ids]) for kind in kinds}
