@@ -71,7 +71,7 @@ def read_hdf5(path: Path, item: str | None) -> list[Stack]:
             name=path.name,
             array=array,
             metadata={"origin": "HDF5", "orig_meta": json_values(attributes)},
-            files=frozenset([path]),
+            files=frozenset([path.resolve()]),
             **told_by_attributes(attributes),
         )
     ]

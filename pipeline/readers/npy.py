@@ -42,4 +42,4 @@ def read_npy(path: Path, item: str | None) -> list[Stack]:
     array = MappedArray(
         path, header.shape, header.dtype, header.offset, "C" if header.flags.c_contiguous else "F"
     )
-    return [Stack(name=path.name, array=array, files=frozenset([path]))]
+    return [Stack(name=path.name, array=array, files=frozenset([path.resolve()]))]

@@ -1,6 +1,7 @@
 """Open a recording, whatever its format and in however many files."""
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,7 @@ def open_movie(
     asked = None if axes is None else parse_axes(axes)
     paths = _paths(path)
     stacks = [stack for location in paths for stack in read_stacks(location)]
-    _check_overlap(stacks)
+    _check_repeats(paths, stacks)
     letters = [name_axes(stack, asked, alone=len(stacks) == 1) for stack in stacks]
     parts = [OrderedFrames(s.array, found) for s, found in zip(stacks, letters, strict=True)]
     _check_parts(stacks, parts)
@@ -110,13 +111,20 @@ def _name(paths: Sequence[Path]) -> str:
     return f"{paths[0].name}{more}"
 
 
-def _check_overlap(stacks: Sequence[Stack]) -> None:
-    """Refuse the further files of an OME recording, which its first file reads by itself."""
+def _check_repeats(paths: Sequence[Path], stacks: Sequence[Stack]) -> None:
+    """Refuse frames that would come twice.
+
+    A file given twice is one cause, another the further files of an OME recording, which its
+    first file reads by itself.
+    """
+    given = {split_item(path)[0].resolve() for path in paths}
     for stack in stacks:
-        others = {f for other in stacks if other.files != stack.files for f in other.files}
-        if len(stack.files) > 1 and not others.isdisjoint(stack.files):
-            names = ", ".join(sorted(f.name for f in stack.files))
+        if len(stack.files & given) > 1:
+            names = ", ".join(sorted(file.name for file in stack.files))
             raise ValueError(f"{stack.name} reads {names} by itself; give only one of these files.")
+    repeated = next((path for path, n in Counter(paths).items() if n > 1), None)
+    if repeated is not None:
+        raise ValueError(f"{repeated.name} is given twice; give each file of a recording once.")
 
 
 def _check_parts(stacks: Sequence[Stack], parts: Sequence[OrderedFrames]) -> None:

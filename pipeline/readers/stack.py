@@ -49,4 +49,4 @@ class Stack:
     """``origin``, ``date`` and ``orig_meta`` of the file, as JSON values."""
 
     files: frozenset[Path] = frozenset()
-    """Every file that the array is read from."""
+    """Every file that the array is read from, resolved."""

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,12 +36,12 @@ class PagedArray:
         lengths = [len(range(*s.indices(n))) for s, n in zip(index, self.shape, strict=True)]
         n_leading = len(self._leading)
         within = index[n_leading:]
-        block = np.empty(lengths, self.dtype)
         wanted = [
             range(*s.indices(n)) for s, n in zip(index[:n_leading], self._leading, strict=True)
         ]
         places = itertools.product(*map(range, lengths[:n_leading]))
         with self._lock, refuse_damage(self._name):
+            block = np.empty(lengths, self.dtype)
             for place, page in zip(places, itertools.product(*wanted), strict=True):
                 block[place] = self._read_page(page)[within]
         return block
@@ -78,7 +79,7 @@ def read_tiff(path: Path, item: str | None) -> list[Stack]:
     ValueError
         If the file is no TIFF, damaged or cut short, or its series are not one movie.
     """
-    with refuse_damage(path.name), TiffFile(path) as tif:
+    with refuse_damage(path.name), TiffFile(path, is_shaped=_is_shaped(path)) as tif:
         series = [s for s in tif.series if math.prod(s.shape)]
         n_pages = len(tif.pages)
         header = read_header(tif)
@@ -95,6 +96,19 @@ def read_tiff(path: Path, item: str | None) -> list[Stack]:
         )
         for s in chosen
     ]
+
+
+def _is_shaped(path: Path) -> bool | None:
+    """Tell tifffile to pass over its own notes in a file of images appended one by one.
+
+    It would make a series of each, and compare every two of them; None leaves it to look.
+    """
+    with TiffFile(path) as tif:
+        noted = tif.pages.first.shaped_description if tif.is_shaped else None
+        if noted is None or len(tif.pages) == 1:
+            return None
+        shape = [int(length) for length in re.findall(r"\d+", noted.partition("]")[0])]
+        return None if math.prod(shape) > tif.pages.first.size else False
 
 
 def _choose_series(
@@ -138,4 +152,4 @@ def _files(series: TiffPageSeries, path: Path) -> set[Path]:
     """Return every file that a series is read from."""
     pages: list[TiffPage | TiffFrame | None] = series[:] if series.is_multifile else []
     parents = {page.parent.filehandle.path for page in pages if page is not None}
-    return {path, *map(Path, parents)}
+    return {file.resolve() for file in (path, *map(Path, parents))}

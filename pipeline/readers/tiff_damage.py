@@ -1,9 +1,11 @@
 """Refuse TIFF files that are damaged or cut short, where the library would log and go on."""
 
 import logging
+import lzma
 import re
 import struct
 import threading
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -20,6 +22,8 @@ DAMAGE = (
     EOFError,
     MemoryError,
     struct.error,
+    zlib.error,
+    lzma.LZMAError,
 )
 """What tifffile raises on bytes that make no sense."""
 

@@ -46,7 +46,7 @@ def read_zarr(path: Path, item: str | None) -> list[Stack]:
             name=path.name,
             array=array,
             metadata={"origin": "Zarr", "orig_meta": json_values(attributes)},
-            files=frozenset([path]),
+            files=frozenset([path.resolve()]),
             **told_by_attributes(attributes),
         )
     ]
@@ -54,6 +54,5 @@ def read_zarr(path: Path, item: str | None) -> list[Stack]:
 
 def _arrays(group: zarr.Group) -> dict[str, Any]:
     """Return every array of a group by its path."""
-    return {
-        path: node for path, node in group.members(max_depth=None) if isinstance(node, zarr.Array)
-    }
+    members = sorted(group.members(max_depth=None))
+    return {path: node for path, node in members if isinstance(node, zarr.Array)}
