@@ -1,6 +1,6 @@
 """How far images lie from a template: the peak of their cross-correlation."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,9 @@ class Correlator:
     upsampling: int
     """Steps a pixel around the peak."""
 
+    bias_px: NDArray[np.float64]
+    """Where the templates themselves seem to lie, ``(n_patches, 2)``; taken off each shift."""
+
     def shifts_px(
         self, images: NDArray[np.float32], expected_px: NDArray[np.float64]
     ) -> NDArray[np.float64]:
@@ -62,7 +65,7 @@ class Correlator:
         parts = [np.arange(-self.upsampling, self.upsampling + 1) / self.upsampling] * 2
         coarse = expected + self._peaks(products, expected, whole, refine=False)
         fine = coarse + self._peaks(products, coarse, parts, refine=True)
-        found = np.clip(fine, expected - limits, expected + limits)
+        found = np.clip(fine - self.bias_px, expected - limits, expected + limits)
         flat = self.flat | (np.ptp(images, axis=(1, 2, 3)) == 0)
         return np.where(flat[:, np.newaxis], expected, found)
 
@@ -91,6 +94,7 @@ class Correlator:
 
 def prepare_templates(
     templates: NDArray[np.float32],
+    images: NDArray[np.float32],
     *,
     max_lag_px: tuple[float, float],
     margin_px: tuple[int, int],
@@ -102,6 +106,8 @@ def prepare_templates(
     ----------
     templates : array, (n_patches, n_planes, n_rows, n_cols)
         What images will be compared with.
+    images : array, (n_patches, n_planes, n_rows, n_cols)
+        The images of which the templates were made, which have not moved.
     max_lag_px : tuple of float
         Largest lag around the expected one.
     margin_px : tuple of int
@@ -114,15 +120,18 @@ def prepare_templates(
     weighted = ((templates - mean) * weight).astype(np.float32)
     fft_shape = tuple(fft.next_fast_len(n, real=True) for n in templates.shape[-2:])
     spectra = np.conj(fft.rfft2(weighted, fft_shape))
-    # the half spectrum stands for both halves: all but the first frequency count twice
-    spectra[..., 1:] *= 2
-    return Correlator(
+    # half a spectrum stands for both halves: all but the lowest and the middle count twice
+    spectra[..., 1 : (fft_shape[1] + 1) // 2] *= 2
+    correlator = Correlator(
         spectra=spectra,
         fft_shape=(fft_shape[0], fft_shape[1]),
         flat=np.ptp(templates, axis=(1, 2, 3)) == 0,
         max_lag_px=max_lag_px,
         upsampling=upsampling,
+        bias_px=np.zeros((len(templates), 2)),
     )
+    # what is bright just outside of the weight pulls the peak, in each frame alike
+    return replace(correlator, bias_px=correlator.shifts_px(images, np.zeros(2)))
 
 
 def _taper(length: int, margin: int) -> NDArray[np.float64]:

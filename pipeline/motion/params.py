@@ -20,6 +20,8 @@ class MotionParams:
     ------
     ValueError
         If a value is out of its range.
+    TypeError
+        If a number that must be whole is not.
     """
 
     mode: str = "piecewise"
@@ -58,8 +60,8 @@ class MotionParams:
         _check_pair("overlap_px", self.overlap_px, 0, 10_000)
         check_in_range("max_deviation_px", self.max_deviation_px, 0, 100)
         check_in_range("highpass_gsig_px", self.highpass_gsig_px or 0, 0, 100)
-        check_in_range("iterations", self.iterations, 1, 10)
-        check_in_range("upsampling", self.upsampling, 1, 100)
+        _check_whole("iterations", self.iterations, 1, 10)
+        _check_whole("upsampling", self.upsampling, 1, 100)
 
     @property
     def patch_px(self) -> tuple[int, int]:
@@ -106,7 +108,14 @@ def _check_patch(params: MotionParams, axis: int, length: int) -> None:
 
 def _check_pair(name: str, values: tuple[int, int], low: int, high: int) -> None:
     """Refuse anything but two whole numbers in a range."""
-    if len(values) != len(AXES) or not all(isinstance(value, int) for value in values):
-        raise ValueError(f"{name} must be two whole numbers, for rows and columns; got {values!r}.")
+    if not isinstance(values, tuple) or len(values) != len(AXES):
+        raise ValueError(f"{name} must be two numbers, for rows and columns; got {values!r}.")
     for value, axis in zip(values, AXES, strict=True):
-        check_in_range(f"{name} along {axis}", value, low, high)
+        _check_whole(f"{name} along {axis}", value, low, high)
+
+
+def _check_whole(name: str, value: int, low: int, high: int) -> None:
+    """Refuse anything but a whole number in a range."""
+    if not isinstance(value, int):
+        raise TypeError(f"{name} must be a whole number; got {value!r}.")
+    check_in_range(name, value, low, high)

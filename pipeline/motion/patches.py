@@ -33,7 +33,11 @@ class PatchGrid:
         return self.firsts[0].size, self.firsts[1].size
 
     def cut(
-        self, images: NDArray[np.float32], *, offset_px: NDArray[np.int64], max_offset_px: int
+        self,
+        images: NDArray[np.float32],
+        *,
+        offset_px: tuple[int, int] = (0, 0),
+        max_offset_px: int = 0,
     ) -> NDArray[np.float32]:
         """Cut patches that lie further down and right by an offset.
 
@@ -41,8 +45,8 @@ class PatchGrid:
         ----------
         images : array, (n_planes, n_rows, n_cols)
             A frame; what lies outside of it repeats its edge.
-        offset_px : array, (2,)
-            Whole pixels.
+        offset_px : tuple of int
+            How much further, in whole pixels.
         max_offset_px : int
             No offset is larger.
 

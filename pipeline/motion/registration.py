@@ -11,8 +11,11 @@ from pipeline.motion.correlation import Correlator, prepare_templates
 from pipeline.motion.params import MotionParams
 from pipeline.motion.patches import PatchGrid, plan_patches
 
-SHARPNESS_PX = 4.0
-"""Structure broader than this does not count: it has no place, but pulls towards bright edges."""
+FINEST_PX = 0.7
+"""Structure finer than this is the noise of the template, which each of its frames contains."""
+
+COARSEST_PX = 4.0
+"""Structure broader than this hardly says where an image lies."""
 
 
 class FrameShift(NamedTuple):
@@ -66,8 +69,9 @@ class Registration:
         rigid = self.whole.shifts_px(image[np.newaxis], np.zeros(2))[0]
         if self.patches is None or self.grid is None:
             return FrameShift(rigid.astype(np.float32), None)
-        nearest = np.rint(rigid).astype(np.int64)
-        cut = self.grid.cut(image, offset_px=nearest, max_offset_px=max(self.params.max_shift_px))
+        nearest = np.rint(rigid)
+        offset_px = int(nearest[0]), int(nearest[1])
+        cut = self.grid.cut(image, offset_px=offset_px, max_offset_px=max(self.params.max_shift_px))
         shifts = nearest + self.patches.shifts_px(cut, rigid - nearest)
         return FrameShift(
             rigid.astype(np.float32), shifts.reshape(*self.grid.shape, 2).astype(np.float32)
@@ -82,12 +86,12 @@ class Registration:
 
 def prepare_registration(template: NDArray[np.float32], params: MotionParams) -> Registration:
     """Prepare a template ``(n_planes, n_rows, n_cols)``, in the mode of the settings."""
-    sharp = _contrast(template, params.highpass_gsig_px)
-    if not params.highpass_gsig_px:
-        sharp = template - _blurred(template, SHARPNESS_PX)
+    image = _contrast(_filled(template), params.highpass_gsig_px)
+    sharp = image if params.highpass_gsig_px else _band(image, FINEST_PX, COARSEST_PX)
     max_rows, max_cols = params.max_shift_px
     whole = prepare_templates(
         sharp[np.newaxis],
+        image[np.newaxis],
         max_lag_px=(max_rows, max_cols),
         margin_px=(max_rows, max_cols),
         upsampling=params.upsampling,
@@ -101,7 +105,8 @@ def prepare_registration(template: NDArray[np.float32], params: MotionParams) ->
     )
     deviation = params.max_deviation_px
     patches = prepare_templates(
-        grid.cut(sharp, offset_px=np.zeros(2, np.int64), max_offset_px=0),
+        grid.cut(sharp),
+        grid.cut(image),
         max_lag_px=(deviation, deviation),
         margin_px=(int(np.ceil(deviation + 0.5)),) * 2,
         upsampling=params.upsampling,
@@ -125,7 +130,12 @@ def _filled(frame: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _contrast(images: NDArray[np.float32], gsig_px: float | None) -> NDArray[np.float32]:
     """Keep structure of the size of a cell; keep everything where no size is given."""
-    return _blurred(images, gsig_px) - _blurred(images, 2 * gsig_px) if gsig_px else images
+    return _band(images, gsig_px, 2 * gsig_px) if gsig_px else images
+
+
+def _band(images: NDArray[np.float32], finest_px: float, coarsest_px: float) -> NDArray[np.float32]:
+    """Keep structure between two sizes."""
+    return _blurred(images, finest_px) - _blurred(images, coarsest_px)
 
 
 def _blurred(images: NDArray[np.float32], sigma_px: float) -> NDArray[np.float32]:

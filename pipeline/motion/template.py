@@ -84,8 +84,8 @@ def _single(frames: NDArray[np.int64]) -> list[slice]:
 
 def _thumbnail(_: slice, frames: NDArray[Any]) -> NDArray[np.float32]:
     """Return the structure of a frame, small, of mean 0 and norm 1; zero if it has none."""
-    image = as_planes(frames[0]).mean(axis=0)
-    image = np.where(np.isfinite(image), image, 0).astype(np.float32)
+    planes = as_planes(frames[0])
+    image = np.where(np.isfinite(planes), planes, np.float32(0)).mean(axis=0)
     scale = min(1.0, THUMBNAIL_PX / max(image.shape))
     size = [max(1, round(length * scale)) for length in reversed(image.shape)]
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
