@@ -32,6 +32,14 @@ def find_table(database: Database, name: str) -> Any:
     raise ProjectError(f"there is no table {name!r}; there are: {', '.join(tables)}.")
 
 
+def list_tables(database: Database) -> list[dict[str, Any]]:
+    """List the tables: the name here, the name in SQL, the number of rows."""
+    return [
+        {"table": name, "sql": table.full_table_name, "rows": len(table())}
+        for name, table in _tables(database)
+    ]
+
+
 def _tables(database: Database) -> Iterator[tuple[str, Any]]:
     """Yield every table and part table with its name."""
     for module in MODULES:
@@ -128,7 +136,7 @@ def read_only_sql(database: Database, statement: str) -> tuple[list[str], list[t
     Raises
     ------
     ProjectError
-        If the statement is not a single one that reads.
+        If the statement is not a single one that reads, or the server refuses it.
     """
     text = statement.strip().removesuffix(";").strip()
     first = text.split(None, 1)[0].lower() if text else ""
@@ -143,6 +151,9 @@ def read_only_sql(database: Database, statement: str) -> tuple[list[str], list[t
         cursor = connection.query(text.replace("%", "%%"))
         columns = [str(column[0]) for column in cursor.description or ()]
         return columns, [tuple(row) for row in cursor.fetchall()]
+    except Exception as error:  # every driver has its own tree of errors
+        reason = str(error.args[0] if len(error.args) == 1 else error).strip()
+        raise ProjectError(f"the server refused the statement: {reason}") from error
     finally:
         connection.query("ROLLBACK")
 

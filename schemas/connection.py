@@ -113,7 +113,10 @@ def connect(settings: Settings) -> Database:
         module.schema.database = None  # a process may change servers; only tests do
         module.schema.activate(f"{settings.schema_prefix}{name}", connection=connection)
     RESOURCES.set(Resources(settings=settings))
-    return Database(settings, connection, modules)
+    database = Database(settings, connection, modules)
+    for _, table in database.steps():
+        _ = table.jobs  # makes the queue now: two workers that make it at once would clash
+    return database
 
 
 def connect_session(settings: Settings) -> Database:

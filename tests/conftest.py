@@ -3,15 +3,15 @@
 import itertools
 import os
 import shutil
-from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
-import tifffile
 
+from pipeline.simulate import TwoPhotonParams, simulate_two_photon
+from populate_workers.populate import populate
 from schemas import server
 from schemas.connection import MODULES, connect
+from schemas.ingest import Trial, ingest
 from schemas.setup import create_project, parse_server
 
 MYSQL_VARIABLE = "MESMERIZE_TEST_MYSQL"
@@ -69,13 +69,34 @@ def embedded(make_project):
     return make_project()
 
 
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory):
+    """A small simulated movie in a TIFF file, and its truth."""
+    out = tmp_path_factory.mktemp("simulated") / "cells.tif"
+    params = TwoPhotonParams(n_frames=300, n_rows=96, n_cols=80, n_cells=8, max_shift_px=3)
+    return simulate_two_photon(params, rng=np.random.default_rng(0), out=out), out
+
+
 @pytest.fixture
-def write_movie():
-    """Write a small movie with cells that blink, into a data root."""
+def take_in(simulated):
+    """Ingest the small movie into a project as a trial."""
 
-    def write(path, shape=(60, 48, 40)):
-        rng = np.random.default_rng(0)
-        tifffile.imwrite(path, rng.poisson(100, shape).astype(np.uint16))
-        return path
+    def take(database, trial="t1", animal="m1", session="2026-11-22"):
+        file = database.settings.roots["data"] / f"{animal}-{session}-{trial}.tif"
+        shutil.copy(simulated[1], file)
+        key = Trial(animal=animal, session=session, trial=trial, rate_hz=30.0)
+        return ingest(key, [file])
 
-    return write
+    return take
+
+
+@pytest.fixture
+def run_all():
+    """Populate, and return what became of each job."""
+
+    def run(database, **options):
+        outcomes = []
+        populate(database, watch=outcomes.append, **options)
+        return outcomes
+
+    return run

@@ -6,7 +6,7 @@ A chart of Plotly would be made anew, and lose its zoom, whenever another ROI is
 import base64
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 import streamlit as st
@@ -42,6 +42,19 @@ canvas { display: block; touch-action: none; }
 NUMBERS = {"snr": "SNR", "rval": "spatial correlation"}
 
 
+class Outlines(NamedTuple):
+    """ROIs to draw on an image."""
+
+    rois: pd.DataFrame
+    """As `apps.queries.rois` returns them."""
+
+    selected: Sequence[int]
+    """ROIs to draw as selected."""
+
+    on_pick: Callable[[], None]
+    """Called when others are picked, with their numbers in ``session_state[key].picked``."""
+
+
 def image_viewer(
     image: NDArray[Any],
     *,
@@ -49,7 +62,7 @@ def image_viewer(
     label: str,
     limits: Sequence[float],
     pixel_size_um: Sequence[float] | None = None,
-    **selection: Any,
+    outlines: Outlines | None = None,
 ) -> None:
     """Show an image, and where ROIs are given, their outlines.
 
@@ -65,32 +78,26 @@ def image_viewer(
         Values that are drawn black and white.
     pixel_size_um : sequence of float, optional
         Size of a pixel, the column's last; draws a scale bar.
-    **selection
-        ``rois``, ``selected`` and ``on_pick`` of `_selection`.
+    outlines : Outlines, optional
+        ROIs that can be picked.
     """
     png = base64.b64encode(grey_png(image, limits=limits)).decode()
-    rois, selected, on_pick = _selection(**selection)
     data = {
         "image": f"data:image/png;base64,{png}",
         "n_rows": image.shape[0],
         "n_cols": image.shape[1],
         "pixel_size_um": list(pixel_size_um)[-2:] if pixel_size_um else None,
-        "rois": rois,
-        "selected": selected,
-        "selectable": on_pick is not None,
+        "rois": [_outline(roi) for roi in outlines.rois.to_dict("records")] if outlines else [],
+        "selected": [int(roi_id) for roi_id in outlines.selected] if outlines else [],
+        "selectable": outlines is not None,
         "label": label,
     }
-    _component()(key=key, data=data, on_picked_change=on_pick or _nothing)
+    _component()(key=key, data=data, on_picked_change=outlines.on_pick if outlines else _nothing)
 
 
-def _selection(
-    rois: pd.DataFrame | None = None,
-    selected: Sequence[int] = (),
-    on_pick: Callable[[], None] | None = None,
-) -> tuple[list[dict[str, Any]], list[int], Callable[[], None] | None]:
-    """Describe the outlines: the ROIs, those that are selected, and what to do at a choice."""
-    rows = [] if rois is None else rois.to_dict("records")
-    return [_outline(row) for row in rows], [int(roi_id) for roi_id in selected], on_pick
+def picked_rois(key: str) -> list[int]:
+    """Return the ROIs that were just picked in a viewer, for its ``on_pick``."""
+    return [int(roi_id) for roi_id in st.session_state[key]["picked"]["rois"]]
 
 
 def _outline(roi: dict[str, Any]) -> dict[str, Any]:

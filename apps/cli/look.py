@@ -10,7 +10,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from apps import tables
-from apps.demo import run_demo
 from apps.server import APP_PORT, LOOPBACK, serve
 from schemas.connection import connect
 from schemas.settings import load_settings
@@ -19,19 +18,25 @@ AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
 def show(
-    table: Annotated[str, typer.Argument(help="As `recording` or `Segmentation.Roi`.")],
+    table: Annotated[
+        str | None,
+        typer.Argument(help="As `recording` or `Segmentation.Roi`; without: list the tables."),
+    ] = None,
     where: Annotated[
         list[str] | None,
         typer.Option(metavar="COLUMN=VALUE", help="Also < <= > >= !=; may be given several times."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print the rows of a table.
+    """Print the rows of a table, or without TABLE, all tables with their names in SQL.
 
     Example: `mesmerize show Segmentation.Roi --where accepted=1 --where 'snr>5'`
     """
-    found = tables.find_table(connect(load_settings()), table)
-    rows = tables.rows(found, where or ())
+    database = connect(load_settings())
+    if table is None:
+        rows = tables.list_tables(database)
+    else:
+        rows = tables.rows(tables.find_table(database, table), where or ())
     if as_json:
         print(tables.as_json(rows))
         return
@@ -91,6 +96,8 @@ def demo(
 
     Example: `mesmerize demo --no-app`
     """
+    from apps.demo import run_demo  # here, because it alone needs the simulator
+
     settings = run_demo(folder)
     if app:
         serve(settings, port=port, address=LOOPBACK)

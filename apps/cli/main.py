@@ -43,7 +43,7 @@ cli.command()(look.demo)
 def main() -> None:
     """Run the command line; a failure is one sentence, and its traceback with MESMERIZE_DEBUG=1."""
     # DataJoint tells of each connection and error in its own words; ours follow
-    logging.getLogger("datajoint").addFilter(lambda record: False)
+    logging.getLogger("datajoint").addFilter(lambda _: False)
     try:
         cli()
     except KeyboardInterrupt:

@@ -3,14 +3,21 @@
 from apps.queries.frames import corrected_movie, recorded_movie
 from apps.queries.jobs import queued
 from apps.queries.keys import RECORDING, Key
-from apps.queries.project import Overview, overview, recordings
+from apps.queries.project import (
+    Overview,
+    filter_recordings,
+    overview,
+    project_name,
+    recordings,
+)
 from apps.queries.recording import (
     PROJECTIONS,
     ROI_NUMBERS,
     correction,
     corrections,
     files,
-    job_state,
+    frame_limits,
+    motion_names,
     movie_facts,
     projection,
     recording,
@@ -29,9 +36,12 @@ __all__ = [
     "correction",
     "corrections",
     "files",
-    "job_state",
+    "filter_recordings",
+    "frame_limits",
+    "motion_names",
     "movie_facts",
     "overview",
+    "project_name",
     "projection",
     "queued",
     "recorded_movie",

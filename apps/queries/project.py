@@ -1,7 +1,8 @@
 """The whole project: what it holds, and how far its recordings are."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import date
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -22,6 +23,12 @@ class Overview(NamedTuple):
     samples: int
     accepted_rois: int
     rois: int
+
+
+def project_name(database: Database) -> str:
+    """Return what the project is called."""
+    names = database.project.Project().to_arrays("project")
+    return str(names[0]) if len(names) else database.settings.folder.name
 
 
 def overview(database: Database) -> Overview:
@@ -58,6 +65,42 @@ def recordings(database: Database) -> pd.DataFrame:
         row.update({step: by_key.get(key, "") for step, by_key in states.items()})
     table = pd.DataFrame(found, columns=columns)
     return table.sort_values(["session_date", *RECORDING], ascending=[False, True, True, True])
+
+
+def filter_recordings(
+    table: pd.DataFrame,
+    *,
+    text: str = "",
+    period: Sequence[date] = (),
+    states: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Choose recordings.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `recordings`.
+    text : str
+        Part of the animal, session or trial, in any case.
+    period : sequence of date
+        First and last day of the session, both included; with one day, from that day on.
+    states : sequence of str
+        States of which at least one step must be in one.
+
+    Returns
+    -------
+    DataFrame
+        The rows that fulfil all.
+    """
+    names = table[list(RECORDING)].agg("\n".join, axis=1).str.lower()
+    found = names.str.contains(text.strip().lower(), regex=False)
+    if period:
+        found &= table["session_date"] >= period[0]
+        found &= table["session_date"] <= period[-1] if len(period) > 1 else True
+    if states:
+        steps = table.columns.drop([*RECORDING, "session_date", *FACTS, "n_accepted", "n_rois"])
+        found &= table[steps].isin(states).any(axis=1)
+    return table[found]
 
 
 def _chosen_segmentations(database: Database) -> list[Key]:

@@ -20,6 +20,9 @@ PROJECTIONS = {
 }
 """Images of a recording, by column; the template is the mean of the corrected movie."""
 
+WORDS = {"reserved": "running", "error": "error"}
+"""Words for states of the queue; all others are pending."""
+
 ROI_NUMBERS = ("area_px", "snr", "rval", "noise", "baseline", "decay_time_s", "rise_time_s")
 
 
@@ -47,16 +50,12 @@ def files(database: Database, key: Key) -> pd.DataFrame:
 
 
 def job_state(database: Database, step: str, key: Key) -> str:
-    """Return how far a step is: 'done', 'running', 'pending', or the reason why it failed."""
+    """Return how far a step is: 'done', 'running', 'error' or 'pending'."""
     table = database.step(step)()
     if table & key:
         return "done"
-    for job in (table.jobs & key).proj("status", "error_message").to_dicts():
-        if job["status"] == "error":
-            return f"error: {job['error_message']}"
-        if job["status"] == "reserved":
-            return "running"
-    return "pending"
+    statuses = (table.jobs & key).to_arrays("status")
+    return next((WORDS[status] for status in statuses if status in WORDS), "pending")
 
 
 def corrections(database: Database, key: Key) -> list[Key]:
@@ -108,12 +107,20 @@ def correction(database: Database, key: Key) -> Key:
         "mean_correlation_after",
         "crispness_before",
         "crispness_after",
+        "correlation_before",
+        "correlation_after",
         "largest_shift_px",
         "border_px",
         "verdict",
         "versions",
     )
     return dict((database.motion.MotionCorrection & key).proj(*names).fetch1())
+
+
+def motion_names(database: Database) -> dict[str, str]:
+    """Return the names of the parameter sets of motion correction by their hash."""
+    rows = database.motion.MotionParams().proj("name").to_dicts()
+    return {row["motion_hash"]: row["name"] for row in rows}
 
 
 def projection(database: Database, key: Key, name: str) -> NDArray[Any]:
@@ -171,3 +178,10 @@ def traces(
     query = database.roi.Trace.Roi & key & [{"roi_id": int(roi_id)} for roi_id in roi_ids]
     found = {row["roi_id"]: row for row in query.proj(*kinds).to_dicts()}
     return {kind: np.stack([found[roi_id][kind] for roi_id in roi_ids]) for kind in kinds}
+
+
+def frame_limits(database: Database, key: Key) -> tuple[float, float]:
+    """Return grey levels between which the pixels of single frames lie, but for a few."""
+    mean, std = (database.session.RecordingInfo & key).fetch1("mean_image", "std_image")
+    low = np.nanpercentile(mean - 2 * std, 1)
+    return float(low), float(np.nanpercentile(mean + 3 * std, 99.5))

@@ -1,0 +1,81 @@
+"""Which image of a recording is looked at, and with which contrast."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from apps import queries
+from schemas.connection import Database
+
+CONTRAST = (1.0, 99.7)
+"""Percentiles of the pixels that are drawn black and white, at first."""
+
+
+class Choice(NamedTuple):
+    """An image to be shown."""
+
+    name: str
+    """What it shows."""
+
+    image: NDArray[Any]
+    """``(n_rows, n_cols)``."""
+
+    limits: tuple[float, float]
+    """Values that are drawn black and white."""
+
+    pixel_size_um: list[float] | None
+    """Size of a pixel, where it is known."""
+
+
+def choose_image(
+    database: Database, key: queries.Key, segmentation: queries.Key | None
+) -> Choice | None:
+    """Ask which image is shown; None: there is none yet.
+
+    Parameters
+    ----------
+    database : Database
+        The connected tables.
+    key : dict
+        Of the recording.
+    segmentation : dict or None
+        From `apps.queries.segmentations`; tells whose motion template is offered.
+    """
+    facts = queries.movie_facts(database, key)
+    corrected = _correction(database, key, segmentation)
+    names = [name for name in queries.PROJECTIONS if (corrected if name == "template" else facts)]
+    if not names:
+        st.info("There is no image of this recording yet.")
+        return None
+    name = st.segmented_control(
+        "Image",
+        names,
+        default=names[0],
+        required=True,
+        format_func=queries.PROJECTIONS.get,
+        key="projection",
+    )
+    image = queries.projection(database, corrected if name == "template" else key, name)
+    if facts and facts["n_planes"] > 1:
+        image = image[_choose_plane(facts["n_planes"])]
+    low, high = st.slider("Contrast (percentiles)", 0.0, 100.0, CONTRAST, 0.1, key="contrast")
+    limits = tuple(float(limit) for limit in np.nanpercentile(image, (low, high)))
+    return Choice(queries.PROJECTIONS[name], image, limits, facts and facts["pixel_size_um"])
+
+
+def _choose_plane(n_planes: int) -> int:
+    """Ask which plane of a volume is shown."""
+    return int(st.slider("Plane", 0, n_planes - 1, n_planes // 2, key="plane"))
+
+
+def _correction(
+    database: Database, key: queries.Key, segmentation: queries.Key | None
+) -> queries.Key | None:
+    """Return the key of the motion correction whose template fits, if it is done."""
+    wanted = segmentation and segmentation["motion_hash"]
+    for row in queries.corrections(database, key):
+        if row["state"] == "done" and wanted in (None, row["motion_hash"]):
+            return row["key"]
+    return None

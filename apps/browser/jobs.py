@@ -1,0 +1,71 @@
+"""Jobs: what runs, what waits, what failed and why."""
+
+import streamlit as st
+
+from apps import queries
+from apps.browser.session import with_database
+from apps.browser.steps import STEPS, failure_card, progress_bars
+from populate_workers.queue import failures, progress, retry
+from schemas.connection import Database
+
+COLUMNS = {
+    "step": "Step",
+    "state": "State",
+    "animal_id": "Animal",
+    "session": "Session",
+    "trial": "Trial",
+    "parameters": "Parameters",
+    "since": st.column_config.DatetimeColumn("Since", format="YYYY-MM-DD HH:mm:ss"),
+    "host": "Machine",
+    "pid": "Process",
+}
+
+
+def show() -> None:
+    """Show the page."""
+    st.title("Jobs")
+    st.caption(
+        "Jobs are computed by `mesmerize populate`, in as many terminals and on as many machines "
+        "as you like. This page follows them."
+    )
+    _show_live()
+
+
+@st.fragment(run_every="2s")
+@with_database
+def _show_live(database: Database) -> None:
+    """Show the states as they are now."""
+    progress_bars(progress(database))
+    _show_queue(database)
+    _show_failures(database)
+
+
+def _show_queue(database: Database) -> None:
+    """Show the jobs that run or wait."""
+    st.subheader("Running and pending")
+    table = queries.queued(database)
+    if table.empty:
+        st.caption("No job runs or waits.")
+        return
+    table["step"] = table["step"].replace(STEPS)
+    st.dataframe(table, hide_index=True, column_config=COLUMNS, key="queue")
+
+
+def _show_failures(database: Database) -> None:
+    """Show the jobs that ended in error, with their reasons."""
+    found = failures(database)
+    title, action = st.columns([6, 1], vertical_alignment="bottom")
+    title.subheader("Failed")
+    if not found:
+        st.caption("No job has failed.")
+        return
+    if action.button("Try all again", type="primary", icon=":material/refresh:"):
+        count = retry(database)
+        st.toast(f"{count} jobs are pending again; the next `mesmerize populate` takes them.")
+        st.rerun(scope="fragment")
+    for failure in found:
+        failure_card(database, failure)
+
+
+if __name__ == "__main__":
+    show()

@@ -1,0 +1,105 @@
+"""The frames of a recording, before and after motion correction."""
+
+from typing import Any
+
+import streamlit as st
+
+from apps import queries
+from apps.browser.session import with_database
+from apps.browser.viewer import image_viewer
+from pipeline.movie import Movie
+from schemas.connection import Database
+from schemas.settings import ProjectError
+
+OPENED = "opened movies"
+
+
+@st.fragment
+@with_database
+def show_movie(database: Database, key: queries.Key) -> None:
+    """Show a frame of the recorded movie beside the same of the corrected one."""
+    facts = queries.movie_facts(database, key)
+    if facts is None:
+        st.info("The movie can be shown when its recording info is computed.")
+        return
+    frame = _choose_frame(facts)
+    plane = 0
+    if facts["n_planes"] > 1:
+        plane = st.slider("Plane", 0, facts["n_planes"] - 1, facts["n_planes"] // 2)
+    limits = queries.frame_limits(database, key)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.markdown("**As recorded**")
+        _show_frame(database, key, (frame, plane), facts, limits)
+    with right:
+        st.markdown("**Motion-corrected**")
+        correction = _choose_correction(database, key)
+        if correction:
+            _show_frame(database, correction["key"], (frame, plane), facts, limits)
+
+
+def _choose_frame(facts: queries.Key) -> int:
+    """Ask for the frame, and tell its time."""
+    last = facts["n_frames"] - 1
+    if last == 0:
+        return 0
+    slider, number, time = st.columns([8, 2, 2], vertical_alignment="bottom")
+    st.session_state.setdefault("frame", 0)
+    st.session_state["frame"] = min(st.session_state["frame"], last)
+    frame = slider.slider("Frame", 0, last, key="frame")
+    number.number_input(
+        "Go to frame", 0, last, value=frame, key=f"go {frame}", on_change=_go, args=(frame,)
+    )
+    time.metric("Time", f"{frame / facts['rate_hz']:.2f} s")
+    return int(frame)
+
+
+def _go(frame: int) -> None:
+    st.session_state["frame"] = st.session_state[f"go {frame}"]
+
+
+def _choose_correction(database: Database, key: queries.Key) -> queries.Key | None:
+    """Return the motion correction to show; where several are done, the one that is chosen."""
+    asked = queries.corrections(database, key)
+    done = [row for row in asked if row["state"] == "done"]
+    if not done:
+        state = asked[0]["state"] if asked else "was not asked for (mesmerize submit motion)"
+        st.info(f"The motion correction: {state}.")
+        return None
+    if len(done) == 1:
+        return done[0]
+    return st.selectbox("Parameters", done, format_func=lambda row: row["name"])
+
+
+def _show_frame(
+    database: Database,
+    key: queries.Key,
+    place: tuple[int, int],
+    facts: queries.Key,
+    limits: tuple[float, float],
+) -> None:
+    """Show a frame of the movie with a key: of a recording, or of a motion correction."""
+    frame, plane = place
+    is_corrected = "motion_hash" in key
+    try:
+        image = _open(database, key)[frame]
+    except (ProjectError, OSError, ValueError) as error:
+        st.warning(str(error))
+        return
+    image_viewer(
+        image[plane] if facts["n_planes"] > 1 else image,
+        key="corrected frame" if is_corrected else "recorded frame",
+        label=f"frame {frame} " + ("after motion correction" if is_corrected else "as recorded"),
+        limits=limits,
+        pixel_size_um=facts["pixel_size_um"],
+    )
+
+
+def _open(database: Database, key: queries.Key) -> Movie:
+    """Return the movie with a key, opened once for as long as the session looks at it."""
+    kind = "corrected" if "motion_hash" in key else "recorded"
+    opened: dict[str, Any] = st.session_state.setdefault(OPENED, {})
+    if kind not in opened or opened[kind][0] != key:
+        read = queries.corrected_movie if kind == "corrected" else queries.recorded_movie
+        opened[kind] = (key, read(database, key))
+    return opened[kind][1]

@@ -1,0 +1,180 @@
+"""The ROIs of a recording on its image, and the traces of those that are selected."""
+
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+
+from apps import queries
+from apps.browser.image_choice import choose_image
+from apps.browser.session import with_database
+from apps.browser.trace_view import show_traces
+from apps.browser.viewer import Outlines, image_viewer, picked_rois
+from schemas.connection import Database
+
+AT_FIRST = 6
+"""ROIs that are selected when the page is opened: those with the best signal."""
+
+WAITS = {
+    "pending": "The segmentation is pending: compute it with `mesmerize populate`.",
+    "running": "The segmentation is running; its ROIs appear here when it is done.",
+    "error": "The segmentation failed; the reason is above.",
+}
+COLUMNS = {
+    "roi_id": st.column_config.NumberColumn("ROI"),
+    "accepted": st.column_config.CheckboxColumn("Accepted"),
+    "snr": st.column_config.NumberColumn("SNR", format="%.1f", help="highest transient over noise"),
+    "rval": st.column_config.NumberColumn(
+        "Spatial corr.", format="%.2f", help="of the footprint and its active frames"
+    ),
+    "area_px": st.column_config.NumberColumn("Area (px)"),
+    "decay_time_s": st.column_config.NumberColumn("Decay (s)", format="%.2f"),
+    "rise_time_s": st.column_config.NumberColumn("Rise (s)", format="%.3f"),
+    "noise": st.column_config.NumberColumn("Noise", format="%.3g", help="in grey levels"),
+    "reason": st.column_config.TextColumn("Rejected because"),
+}
+
+
+@st.fragment
+@with_database
+def show_rois(database: Database, key: queries.Key) -> None:
+    """Show the ROIs of a recording, as far as they are computed."""
+    segmentation = _choose_segmentation(database, key)
+    rois = pd.DataFrame()
+    if segmentation is None:
+        st.info("No segmentation was asked for: `mesmerize submit segmentation`, then populate.")
+    elif segmentation["state"] != "done":
+        st.info(WAITS[segmentation["state"]])
+    else:
+        rois = queries.rois(database, segmentation["key"])
+        if rois.empty:
+            st.info("The segmentation is done and found no ROI; its parameters may be too strict.")
+    identity = segmentation["segmentation_id"] if segmentation else "none"
+    if not rois.empty:
+        _begin(identity, rois)
+    left, right = st.columns([5, 7], gap="medium")
+    with left:
+        _show_image(database, key, segmentation, rois)
+    if rois.empty:
+        return
+    with right:
+        selected = _list_selected(identity, rois)
+        show_traces(database, segmentation, selected)
+    _show_numbers(identity, rois)
+
+
+def _choose_segmentation(database: Database, key: queries.Key) -> queries.Key | None:
+    """Return the segmentation to show; where there are several, the one that is chosen."""
+    found = queries.segmentations(database, key)
+    if len(found) <= 1:
+        return found[0] if found else None
+    motions = queries.motion_names(database)
+    return st.selectbox(
+        "Segmentation",
+        found,
+        format_func=lambda row: _describe(row, motions.get(row["motion_hash"])),
+        key="segmentation",
+    )
+
+
+def _describe(segmentation: queries.Key, motion: str | None) -> str:
+    """Tell a segmentation from the others."""
+    movie = f"corrected with '{motion}'" if motion else "as recorded"
+    name, state = segmentation["name"], segmentation["state"]
+    return f"{segmentation['method']} '{name}' of the movie {movie} ({state})"
+
+
+# One selection, three ways to change it: the image, the list, the table.
+
+
+def _names(identity: str) -> tuple[str, str, str]:
+    """Return the names of the image, the list and the table in the session."""
+    return f"image {identity}", f"chosen {identity}", f"numbers {identity}"
+
+
+def _begin(identity: str, rois: pd.DataFrame) -> None:
+    """Select the ROIs with the best signal, when there is no selection yet."""
+    _, chosen, table = _names(identity)
+    if chosen not in st.session_state:
+        best = rois[rois["accepted"]].sort_values("snr", ascending=False)
+        st.session_state[chosen] = sorted(best["roi_id"].head(AT_FIRST).tolist())
+    if table not in st.session_state:
+        _tell_table(identity)
+
+
+def _from_image(identity: str) -> None:
+    image, chosen, _ = _names(identity)
+    st.session_state[chosen] = picked_rois(image)
+    _tell_table(identity)
+
+
+def _from_table(identity: str) -> None:
+    _, chosen, table = _names(identity)
+    st.session_state[chosen] = sorted(st.session_state[table]["selection"]["rows"])
+
+
+def _tell_table(identity: str) -> None:
+    """Select in the table what is selected; its rows are numbered as the ROIs are."""
+    _, chosen, table = _names(identity)
+    st.session_state[table] = {"selection": {"rows": list(st.session_state[chosen])}}
+
+
+def _show_image(
+    database: Database, key: queries.Key, segmentation: queries.Key | None, rois: pd.DataFrame
+) -> None:
+    """Show the image with the outlines."""
+    choice = choose_image(database, key, segmentation)
+    if choice is None:
+        return
+    outlines = None
+    identity = segmentation["segmentation_id"] if segmentation else "none"
+    image, chosen, _ = _names(identity)
+    if not rois.empty:
+        rejected = int((~rois["accepted"]).sum())
+        with_rejected = st.toggle(f"also the {rejected} rejected", disabled=not rejected)
+        selected = st.session_state[chosen]
+        shown = rois[rois["accepted"] | with_rejected | rois["roi_id"].isin(selected)]
+        outlines = Outlines(shown, selected, partial(_from_image, identity))
+    image_viewer(
+        choice.image,
+        key=image,
+        label=f"{choice.name} image of the recording with the outlines of its ROIs",
+        limits=choice.limits,
+        pixel_size_um=choice.pixel_size_um,
+        outlines=outlines,
+    )
+    if outlines:
+        st.caption(
+            "Click a ROI to select it, with Shift or Ctrl to add it; Shift and drag selects a "
+            "region. Drag to move; Ctrl and wheel to zoom; double click for the whole image."
+        )
+
+
+def _list_selected(identity: str, rois: pd.DataFrame) -> list[int]:
+    """Show the selection as a list that can be changed, and return it."""
+    _, chosen, _ = _names(identity)
+    rejected = set(rois.loc[~rois["accepted"], "roi_id"])
+    return st.multiselect(
+        "Selected ROIs",
+        rois["roi_id"].tolist(),
+        key=chosen,
+        format_func=lambda roi_id: f"{roi_id} (rejected)" if roi_id in rejected else str(roi_id),
+        on_change=_tell_table,
+        args=(identity,),
+        persist_state="session",
+        placeholder="Click ROIs in the image or in the table, or choose them here",
+    )
+
+
+def _show_numbers(identity: str, rois: pd.DataFrame) -> None:
+    """Show the numbers of all ROIs in a table that selects."""
+    st.markdown(f"**{int(rois['accepted'].sum())} accepted of {len(rois)} ROIs**")
+    st.dataframe(
+        rois[list(COLUMNS)],
+        hide_index=True,
+        height=320,
+        column_config=COLUMNS,
+        on_select=partial(_from_table, identity),
+        selection_mode="multi-row",
+        key=_names(identity)[2],
+    )

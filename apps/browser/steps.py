@@ -1,0 +1,65 @@
+"""How the steps of the pipeline and their states are called and shown."""
+
+import streamlit as st
+
+from populate_workers.queue import Failure, retry
+from schemas.connection import Database
+
+STEPS = {
+    "recording_info": "Recording info",
+    "motion_correction": "Motion correction",
+    "segmentation": "Segmentation",
+    "trace": "Traces",
+}
+STATES = {
+    "done": ("done", "#2e9e6b"),
+    "reserved": ("running", "#4c8bf5"),
+    "pending": ("pending", "#c9ccd1"),
+    "error": ("error", "#d64545"),
+}
+"""Word and colour of each state of the queue."""
+
+SYMBOLS = {"done": "✓ done", "running": "▸ running", "pending": "… pending", "error": "✕ error"}
+
+
+def progress_bar(counts: dict[str, int]) -> None:
+    """Draw how many jobs are in which state, as one bar and in words."""
+    total = sum(counts.values())
+    parts = "".join(
+        f'<div style="width:{100 * counts[state] / total:.2f}%;background:{color}"></div>'
+        for state, (_, color) in STATES.items()
+        if counts[state]
+    )
+    words = " · ".join(f"{counts[state]} {word}" for state, (word, _) in STATES.items())
+    st.html(
+        '<div style="display:flex;height:10px;border-radius:5px;overflow:hidden;'
+        f'background:rgba(128,128,128,0.15);margin-top:7px">{parts}</div>'
+    )
+    st.caption(words if total else "nothing to do yet")
+
+
+def progress_bars(counts: dict[str, dict[str, int]]) -> None:
+    """Draw the progress of every step."""
+    for step, by_state in counts.items():
+        name, bar = st.columns([1, 4], vertical_alignment="center")
+        name.markdown(f"**{STEPS.get(step, step)}**")
+        with bar:
+            progress_bar(by_state)
+
+
+def failure_card(database: Database, failure: Failure) -> None:
+    """Show why a job failed, in full, with the whole story folded, and a way to try again."""
+    name = " / ".join(str(failure.key[part]) for part in ("animal_id", "session", "trial"))
+    with st.container(border=True):
+        text, action = st.columns([6, 1])
+        text.markdown(f"**{STEPS.get(failure.step, failure.step)}** of")
+        text.text(name)
+        text.caption(f"failed {failure.when:%Y-%m-%d %H:%M:%S} on {failure.host}")
+        identity = f"{failure.step} {sorted(failure.key.items())}"
+        if action.button("Try again", key=f"retry {identity}", icon=":material/refresh:"):
+            retry(database, failure.step, failure.key)
+            st.toast("The job is pending again; the next `mesmerize populate` takes it.")
+            st.rerun(scope="fragment")
+        st.code(failure.message, language=None, wrap_lines=True)
+        with st.expander("The whole story, for a bug report", key=f"story {identity}"):
+            st.code(failure.traceback, language="pytb")
