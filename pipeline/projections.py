@@ -121,15 +121,9 @@ def project(
 def _plan(movie: Movie, *, threads: int, memory_bytes: int) -> tuple[list[slice], int]:
     """Cut blocks that do not depend on the number of threads: half the memory is for their sums."""
     half = memory_bytes // 2
-    longest = MAX_BLOCK_FRAMES * movie.frame_bytes
-    blocks = frame_blocks(
-        movie.n_frames,
-        frame_bytes=movie.frame_bytes,
-        memory_bytes=min(half // (MAX_THREADS + 1), longest),
-    )
-    n_sums = len(_Sums._fields) - 1 + len(FORWARD)
-    if movie.dtype.kind == "f":
-        n_sums += N_LOST
+    block_bytes = min(half // (MAX_THREADS + 1), MAX_BLOCK_FRAMES * movie.frame_bytes)
+    blocks = frame_blocks(movie.n_frames, frame_bytes=movie.frame_bytes, memory_bytes=block_bytes)
+    n_sums = len(_Sums._fields) - 1 + len(FORWARD) + (N_LOST if movie.dtype.kind == "f" else 0)
     sums_bytes = n_sums * int(np.prod(movie.frame_shape)) * np.dtype(np.float64).itemsize
     affordable = half // sums_bytes - 2
     return blocks, max(1, min(threads, MAX_THREADS, affordable))

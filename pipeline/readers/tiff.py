@@ -15,7 +15,7 @@ from tifffile import TiffFile, TiffFrame, TiffPage, TiffPageSeries
 from pipeline.readers.lazy import MappedArray
 from pipeline.readers.registry import register_reader
 from pipeline.readers.stack import Stack, StoredArray
-from pipeline.readers.tiff_damage import check_complete, refuse_damage
+from pipeline.readers.tiff_damage import check_chain, check_complete, refuse_damage
 from pipeline.readers.tiff_header import read_header
 
 
@@ -79,6 +79,7 @@ def read_tiff(path: Path, item: str | None) -> list[Stack]:
     ValueError
         If the file is no TIFF, damaged or cut short, or its series are not one movie.
     """
+    check_chain(path)
     with refuse_damage(path.name), TiffFile(path, is_shaped=_is_shaped(path)) as tif:
         series = [s for s in tif.series if math.prod(s.shape)]
         n_pages = len(tif.pages)

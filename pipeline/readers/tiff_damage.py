@@ -8,6 +8,8 @@ import threading
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
 
 from tifffile import TiffFrame, TiffPage, TiffPageSeries
 
@@ -20,6 +22,7 @@ DAMAGE = (
     AssertionError,
     RuntimeError,
     EOFError,
+    OSError,
     MemoryError,
     struct.error,
     zlib.error,
@@ -66,6 +69,53 @@ def refuse_damage(name: str) -> Iterator[None]:
         logger.removeHandler(complaints)
     if complaints.messages:
         raise ValueError(_sentence(name, complaints.messages))
+
+
+def check_chain(path: Path) -> None:
+    """Refuse a file whose pages lead back to an earlier one, which would be read for ever.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Raises
+    ------
+    ValueError
+        If a page comes twice.
+    """
+    landmark = -1
+    with path.open("rb") as file:
+        for number, offset in enumerate(_page_offsets(file), start=1):
+            if offset == landmark:
+                raise ValueError(_sentence(path.name, ["its pages lead back to an earlier page"]))
+            if number.bit_count() == 1:  # powers of two: any circle comes round to one of them
+                landmark = offset
+
+
+def _page_offsets(file: BinaryIO) -> Iterator[int]:
+    """Yield where each page of a TIFF file is described, as far as the file goes."""
+    order = {b"II": "<", b"MM": ">"}.get(file.read(2), "")
+    is_big = file.read(2) in (b"+\0", b"\0+")
+    link, count, entry_bytes = ("Q", "Q", 20) if is_big else ("I", "H", 12)
+    place: int | None = struct.calcsize(f"={link}")
+    while order and place is not None:
+        offset = _read_number(file, place, order + link)
+        if not offset:
+            return
+        yield offset
+        n_entries = _read_number(file, offset, order + count)
+        start = offset + struct.calcsize(f"={count}")
+        place = None if n_entries is None else start + n_entries * entry_bytes
+
+
+def _read_number(file: BinaryIO, place: int, kind: str) -> int | None:
+    """Read one number, None behind the end of the file."""
+    if place >= 2**63:
+        return None
+    file.seek(place)
+    raw = file.read(struct.calcsize(kind))
+    return int(struct.unpack(kind, raw)[0]) if len(raw) == struct.calcsize(kind) else None
 
 
 def check_complete(series: TiffPageSeries, name: str, n_pages: int) -> None:

@@ -314,6 +314,24 @@ def test_file_that_opens_when_cut_still_has_every_pixel(tmp_path, kind):
             np.testing.assert_array_equal(movie[:], truth)
 
 
+@pytest.mark.parametrize("bigtiff", [False, True])
+@pytest.mark.parametrize("byteorder", "<>")
+@pytest.mark.parametrize("target", [0, 2, 8])
+def test_pages_that_lead_back_are_refused(tmp_path, bigtiff, byteorder, target):
+    path = tmp_path / "m.tif"
+    with tifffile.TiffWriter(path, bigtiff=bigtiff, byteorder=byteorder) as tif:
+        for frame in pattern((9, 6, 9)):
+            tif.write(frame, metadata=None, contiguous=False)
+    with tifffile.TiffFile(path) as tif:
+        offset, link, kind = tif.pages[target].offset, tif.pages.next_page_offset, "IQ"[bigtiff]
+    content = bytearray(path.read_bytes())
+    struct.pack_into(byteorder + kind, content, link, offset)
+    path.write_bytes(content)
+
+    with pytest.raises(ValueError, match="m.tif .*its pages lead back to an earlier page"):
+        open_movie(path)
+
+
 def test_damaged_bytes_are_refused_in_one_sentence(tmp_path):
     truth = RNG.integers(0, 9999, (4, 16, 16), np.uint16)
     whole = write(tmp_path / "whole.tif", truth, compression="zlib", metadata=None).read_bytes()
