@@ -2,6 +2,7 @@
 
 import logging
 import lzma
+import os
 import re
 import struct
 import threading
@@ -111,7 +112,7 @@ def _page_offsets(file: BinaryIO) -> Iterator[int]:
 
 def _read_number(file: BinaryIO, place: int, kind: str) -> int | None:
     """Read one number, None behind the end of the file."""
-    if place >= 2**63:
+    if place >= os.fstat(file.fileno()).st_size:
         return None
     file.seek(place)
     raw = file.read(struct.calcsize(kind))
