@@ -10,6 +10,7 @@ from schemas.settings import PROJECT_VARIABLE, ProjectError, Settings
 
 APP_PORT = 8501
 LOOPBACK = "127.0.0.1"
+ACCENT = "#0d7d83"
 ENTRY = Path(__file__).parent / "browser" / "main.py"
 
 
@@ -40,6 +41,8 @@ def serve(settings: Settings, *, port: int, address: str) -> None:
         "server.headless": "true",
         "server.fileWatcherType": "none",
         "browser.gatherUsageStats": "false",
+        "client.toolbarMode": "minimal",
+        "theme.primaryColor": ACCENT,
     }
     arguments = [f"--{name}={value}" for name, value in options.items()]
     environment = {**os.environ, PROJECT_VARIABLE: str(settings.folder)}

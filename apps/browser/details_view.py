@@ -1,5 +1,8 @@
 """How a recording was computed: its files, the parameters, the versions of the software."""
 
+import json
+from typing import Any
+
 import streamlit as st
 
 from apps import queries
@@ -39,7 +42,13 @@ def _show_task(title: str, task: queries.Key, versions: dict[str, str] | None) -
     st.caption(f"asked for {task['submitted']:%Y-%m-%d %H:%M} · {task['state']}")
     left, right = st.columns(2)
     left.markdown("**Parameters**")
-    left.json(task["params"])
+    left.code(_as_lines(task["params"]), language="json")
     if versions:
         right.markdown("**Computed with**")
-        right.json(versions)
+        right.code(_as_lines(versions), language="json")
+
+
+def _as_lines(values: dict[str, Any]) -> str:
+    """Return values as JSON, a line each."""
+    lines = [f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in values.items()]
+    return "{\n" + ",\n".join(lines) + "\n}"

@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 from apps import queries
 from schemas.connection import Database
 
-CONTRAST = (1.0, 99.7)
+CONTRAST = (1, 99.7)
 """Percentiles of the pixels that are drawn black and white, at first."""
+
+CONTRAST_STEPS = 200
 
 
 class Choice(NamedTuple):
@@ -60,9 +62,19 @@ def choose_image(
     image = queries.projection(database, corrected if name == "template" else key, name)
     if facts and facts["n_planes"] > 1:
         image = image[_choose_plane(facts["n_planes"])]
-    low, high = st.slider("Contrast (percentiles)", 0.0, 100.0, CONTRAST, 0.1, key="contrast")
-    limits = tuple(float(limit) for limit in np.nanpercentile(image, (low, high)))
+    limits = _choose_limits(image, name)
     return Choice(queries.PROJECTIONS[name], image, limits, facts and facts["pixel_size_um"])
+
+
+def _choose_limits(image: NDArray[Any], name: str) -> tuple[float, float]:
+    """Ask between which values the greys lie."""
+    lowest, highest = float(np.nanmin(image)), float(np.nanmax(image))
+    if not lowest < highest:
+        return lowest, highest
+    usual = tuple(float(limit) for limit in np.nanpercentile(image, CONTRAST))
+    step = (highest - lowest) / CONTRAST_STEPS
+    form = "%.0f" if step > 1 else "%.3g"
+    return st.slider("Contrast", lowest, highest, usual, step, format=form, key=f"contrast {name}")
 
 
 def _choose_plane(n_planes: int) -> int:

@@ -3,6 +3,8 @@
 Started by `mesmerize app`; the variable MESMERIZE_PROJECT names the project folder.
 """
 
+import logging
+
 import streamlit as st
 
 PAGES = {
@@ -12,11 +14,14 @@ PAGES = {
     "recording.py": ("Recording", ":material/blur_on:"),
 }
 REACHED_BY_A_LINK = ("recording.py",)
+CSS = "<style>[data-testid=stMainBlockContainer] {padding-top: 4.5rem}</style>"
 
 
 def main() -> None:
     """Show the page that the address names."""
-    st.set_page_config(page_title="Mesmerize", page_icon=":material/neurology:", layout="wide")
+    logging.getLogger("datajoint").setLevel(logging.ERROR)  # it tells of every connection
+    st.set_page_config(page_title="Mesmerize", page_icon="🧠", layout="wide")
+    st.html(CSS)
     pages = [
         st.Page(
             file,

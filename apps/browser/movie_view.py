@@ -50,7 +50,7 @@ def _choose_frame(facts: queries.Key) -> int:
     number.number_input(
         "Go to frame", 0, last, value=frame, key=f"go {frame}", on_change=_go, args=(frame,)
     )
-    time.metric("Time", f"{frame / facts['rate_hz']:.2f} s")
+    time.markdown(f"at **{frame / facts['rate_hz']:.2f} s**")
     return int(frame)
 
 

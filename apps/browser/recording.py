@@ -53,7 +53,8 @@ def _show_title(database: Database, recording: queries.Key, key: queries.Key) ->
     """Show what is recorded, in a line."""
     st.title(" · ".join(key.values()))
     facts = queries.movie_facts(database, key)
-    words = [f"session of {recording['session_date']:%d %B %Y}"]
+    day = recording["session_date"]
+    words = [f"{day.day} {day:%B %Y}"]
     if facts:
         planes = f" × {facts['n_planes']} planes" if facts["n_planes"] > 1 else ""
         words += [

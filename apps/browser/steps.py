@@ -22,29 +22,32 @@ STATES = {
 SYMBOLS = {"done": "✓ done", "running": "▸ running", "pending": "… pending", "error": "✕ error"}
 
 
-def progress_bar(counts: dict[str, int]) -> None:
-    """Draw how many jobs are in which state, as one bar and in words."""
-    total = sum(counts.values())
-    parts = "".join(
-        f'<div style="width:{100 * counts[state] / total:.2f}%;background:{color}"></div>'
-        for state, (_, color) in STATES.items()
-        if counts[state]
-    )
-    words = " · ".join(f"{counts[state]} {word}" for state, (word, _) in STATES.items())
-    st.html(
-        '<div style="display:flex;height:10px;border-radius:5px;overflow:hidden;'
-        f'background:rgba(128,128,128,0.15);margin-top:7px">{parts}</div>'
-    )
-    st.caption(words if total else "nothing to do yet")
-
-
 def progress_bars(counts: dict[str, dict[str, int]]) -> None:
     """Draw the progress of every step."""
     for step, by_state in counts.items():
-        name, bar = st.columns([1, 4], vertical_alignment="center")
+        name, bar, words = st.columns([2, 6, 4], vertical_alignment="center")
         name.markdown(f"**{STEPS.get(step, step)}**")
-        with bar:
-            progress_bar(by_state)
+        bar.html(_bar(by_state))
+        words.caption(_words(by_state))
+
+
+def _bar(counts: dict[str, int]) -> str:
+    """Draw how many jobs are in which state."""
+    total = sum(counts.values()) or 1
+    parts = "".join(
+        f'<div style="width:{100 * counts[state] / total:.2f}%;background:{color}"></div>'
+        for state, (_, color) in STATES.items()
+    )
+    return (
+        '<div style="display:flex;height:10px;border-radius:5px;overflow:hidden;'
+        f'background:rgba(128,128,128,0.15)">{parts}</div>'
+    )
+
+
+def _words(counts: dict[str, int]) -> str:
+    """Say how many jobs are in which state."""
+    words = [f"{counts[state]} {word}" for state, (word, _) in STATES.items() if counts[state]]
+    return " · ".join(words) or "nothing to do yet"
 
 
 def failure_card(database: Database, failure: Failure) -> None:

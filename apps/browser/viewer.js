@@ -175,8 +175,9 @@ class Viewer {
     this.tip.hidden = !roi;
     if (roi) {
       this.tip.textContent = roi.tip;
-      this.tip.style.left = `${at.x + 14}px`;
-      this.tip.style.top = `${at.y + 14}px`;
+      const room = this.root.clientWidth - this.tip.offsetWidth;
+      this.tip.style.left = `${Math.min(at.x + 14, room)}px`;
+      this.tip.style.top = `${at.y + 16}px`;
     }
     this.canvas.style.cursor = roi && this.data.selectable ? "pointer" : "crosshair";
     if (roi === this.hovered) return;

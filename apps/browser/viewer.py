@@ -35,7 +35,8 @@ canvas { display: block; touch-action: none; }
 .tools button { width: 26px; height: 26px; padding: 0; border: 0; border-radius: 5px;
   background: rgba(0, 0, 0, 0.6); color: white; font-size: 16px; line-height: 1;
   cursor: pointer; }
-.tip { position: absolute; z-index: 1; max-width: 20em; padding: 5px 9px; border-radius: 5px;
+.tip { position: absolute; z-index: 1; width: max-content; max-width: 18em;
+  padding: 5px 9px; border-radius: 5px;
   background: rgba(20, 20, 20, 0.88); color: white; font-size: 12.5px; line-height: 1.45;
   white-space: pre-line; pointer-events: none; }
 """
@@ -103,7 +104,7 @@ def picked_rois(key: str) -> list[int]:
 def _outline(roi: dict[str, Any]) -> dict[str, Any]:
     """Describe the outline of a ROI and what its hover says."""
     numbers = [f"{text} {roi[name]:.2f}" for name, text in NUMBERS.items() if pd.notna(roi[name])]
-    lines = [f"ROI {roi['roi_id']}", ", ".join(numbers)]
+    lines = [f"ROI {roi['roi_id']}", *numbers]
     if not roi["accepted"]:
         lines.append(f"rejected: {roi['reason']}")
     return {
@@ -112,7 +113,7 @@ def _outline(roi: dict[str, Any]) -> dict[str, Any]:
         "color": roi_color(roi["roi_id"]) if roi["accepted"] else QUIET,
         "center": [float(roi["centroid_row_px"]), float(roi["centroid_col_px"])],
         "contour": roi["contour_px"].round(2).tolist(),
-        "tip": "\n".join(line for line in lines if line),
+        "tip": "\n".join(lines),
     }
 
 

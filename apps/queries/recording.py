@@ -12,13 +12,13 @@ from apps.queries.project import FACTS
 from schemas.connection import Database
 
 PROJECTIONS = {
-    "template": "motion template",
-    "correlation_image": "local correlation",
+    "template": "template",
+    "correlation_image": "correlation",
     "mean_image": "mean",
-    "max_image": "maximum",
-    "std_image": "standard deviation",
+    "max_image": "max",
+    "std_image": "std",
 }
-"""Images of a recording, by column; the template is the mean of the corrected movie."""
+"""Short names of the images of a recording, by column."""
 
 WORDS = {"reserved": "running", "error": "error"}
 """Words for states of the queue; all others are pending."""

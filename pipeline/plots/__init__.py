@@ -1,8 +1,9 @@
 """Figures: they draw what they are given, and compute nothing but where to draw it."""
 
 from pipeline.plots.colors import roi_color
+from pipeline.plots.correlation import correlation_figure
 from pipeline.plots.picture import grey_png
 from pipeline.plots.shifts import shifts_figure
 from pipeline.plots.traces import traces_figure
 
-__all__ = ["grey_png", "roi_color", "shifts_figure", "traces_figure"]
+__all__ = ["correlation_figure", "grey_png", "roi_color", "shifts_figure", "traces_figure"]

@@ -15,8 +15,12 @@ from pipeline.plots.style import AXIS, LAYOUT
 FILL = 0.92
 """Part of the room of a trace that the largest one takes."""
 
-ROOM_PX = (90, 26)
-"""Height for each trace, of one and of many."""
+LEAST_ROOM_PX = 26
+MOST_ROOM_PX = 200
+"""Height for each trace, of many and of one."""
+
+USUAL_PX = 440
+"""Height for all traces together, as long as that gives each its room."""
 
 FRAME_PX = 70
 
@@ -69,7 +73,7 @@ def traces_figure(
     figure.update_layout(
         **{**LAYOUT, "margin": {**LAYOUT["margin"], "r": 90}},
         showlegend=False,
-        height=FRAME_PX + max(ROOM_PX[0], round(_room_px(len(roi_ids)) * len(roi_ids))),
+        height=FRAME_PX + round(_room_px(len(roi_ids)) * max(1, len(roi_ids))),
         xaxis={**AXIS, "title": "time (s)"},
         yaxis={
             **AXIS,
@@ -141,8 +145,7 @@ def _round_down(value: float) -> float:
 
 def _room_px(n_rois: int) -> float:
     """Return the height for each trace: the more there are, the less."""
-    most, least = ROOM_PX
-    return max(least, most - 3.0 * n_rois)
+    return min(MOST_ROOM_PX, max(LEAST_ROOM_PX, USUAL_PX / max(1, n_rois)))
 
 
 def _colored(text: str, color: str) -> str:
