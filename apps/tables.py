@@ -110,10 +110,10 @@ def _is_number(text: str) -> bool:
 
 
 def _quote(text: str) -> str:
-    """Quote text for SQL; DataJoint passes it on with ``%`` as a placeholder mark."""
+    """Quote text for SQL."""
     if "\\" in text:
         raise ProjectError("a value after --where must not have a backslash.")
-    return "'" + text.replace("'", "''").replace("%", "%%") + "'"
+    return "'" + text.replace("'", "''") + "'"
 
 
 def read_only_sql(database: Database, statement: str) -> tuple[list[str], list[tuple[Any, ...]]]:
@@ -175,6 +175,6 @@ def _plain(value: Any) -> Any:
 
 def cell_text(value: Any) -> str:
     """Return a value short enough for a table on a terminal."""
-    text = value if isinstance(value, str) else json.dumps(value, default=_plain)
-    text = text.strip('"')
+    plain = _plain(value) if isinstance(value, (date, datetime)) else value
+    text = plain if isinstance(plain, str) else json.dumps(plain, default=_plain)
     return text if len(text) <= LONGEST_CELL else text[: LONGEST_CELL - 1] + "…"

@@ -171,9 +171,4 @@ def _is_complete(page: TiffPage | TiffFrame) -> bool:
 
 def _sentence(name: str, reasons: list[str]) -> str:
     reason = " ".join(reasons[0].split()).rstrip(".")
-    if "imagecodecs" in reason:
-        return (
-            f"{name} is compressed in a way that needs the package imagecodecs ({reason}); "
-            "install it, or save the file without compression."
-        )
     return f"{name} is not a whole TIFF file ({reason}); copy or export it again."
