@@ -1,8 +1,8 @@
 """The background that all pixels share: a few courses in time, each with an image.
 
-The courses are the leading singular vectors of a coarse movie of the pixels outside the cells, so
-that no single cell can make one; the images are fitted pixel by pixel. They may take either sign:
-only their product has a meaning.
+The first course is a constant; the others are the leading singular vectors of a coarse movie of
+the pixels outside the cells, shared by several blocks, so that no cell can make one. The images are
+fitted pixel by pixel. They may take either sign: only their product has a meaning.
 """
 
 import numpy as np
@@ -17,8 +17,11 @@ BLOCK_GSIGS = 4
 MIN_FREE_FRACTION = 0.25
 """A block with fewer of its pixels outside the cells is taken whole."""
 
-MIN_RELATIVE_POWER = 1e-10
-TINY = 1e-30
+MIN_BLOCKS = 0.3
+"""A course must explain at least so much of the variance, 1 being that of one block."""
+
+MIN_RELATIVE_NORM = 1e-6
+"""A block that varies less, relative to its level, is constant up to rounding."""
 
 
 def coarse_blocks(
@@ -40,19 +43,36 @@ def coarse_blocks(
     return matrix[:, np.flatnonzero(count)]
 
 
-def leading_courses(coarse: NDArray[np.floating], gnb: int) -> NDArray[np.float32]:
-    """Return the leading courses of a coarse movie ``(n_blocks, n_frames)``, of unit mean square.
+def leading_courses(
+    coarse: NDArray[np.floating], gnb: int, *, min_blocks: float = MIN_BLOCKS
+) -> NDArray[np.float32]:
+    """Return a constant and the courses that most blocks of a coarse movie share.
 
-    Fewer than ``gnb`` rows are returned where the movie has a lower rank.
+    Parameters
+    ----------
+    coarse : array, (n_blocks, n_frames)
+        Means of pixels, as far as possible outside the cells.
+    gnb : int
+        Largest number of courses.
+    min_blocks : float
+        A course must explain as much variance as so many blocks, each counted alike.
+
+    Returns
+    -------
+    array, (at most gnb, n_frames)
+        Courses of unit mean square.
     """
     movie = np.asarray(coarse, np.float64)
+    movie = movie - movie.mean(axis=1, keepdims=True)
+    norm = np.linalg.norm(movie, axis=1, keepdims=True)
+    varies = norm > MIN_RELATIVE_NORM * np.linalg.norm(coarse, axis=1, keepdims=True)
+    movie = np.divide(movie, norm, out=np.zeros_like(movie), where=varies)
     power, images = np.linalg.eigh(movie @ movie.T)
-    strongest = np.argsort(power)[::-1][:gnb]
-    strongest = strongest[power[strongest] > MIN_RELATIVE_POWER * power.max(initial=TINY)]
+    strongest = np.argsort(power)[::-1][: gnb - 1]
+    strongest = strongest[power[strongest] >= min_blocks]
     courses = images[:, strongest].T @ movie
-    courses *= np.where(courses.sum(axis=1) < 0, -1, 1)[:, np.newaxis]
-    scale = np.sqrt((courses**2).mean(axis=1, keepdims=True))
-    return np.asarray(courses / scale, np.float32)
+    courses /= np.sqrt(np.square(courses).mean(axis=1, keepdims=True))
+    return np.concatenate([np.ones((1, movie.shape[1])), courses]).astype(np.float32)
 
 
 def fit_courses(

@@ -36,10 +36,11 @@ def judge(quality: Quality, params: CnmfParams) -> Verdict:
             for name, value, limit in (
                 ("snr", snr, params.min_snr),
                 ("rval", rval, params.min_rval),
+                ("area_px", area_px, params.min_area_px),
             )
             if not value >= limit  # also NaN
         )
-        for snr, rval in zip(quality.snr, quality.rval, strict=True)
+        for snr, rval, area_px in zip(quality.snr, quality.rval, quality.area_px, strict=True)
     )
     return Verdict(np.array([not reason for reason in reasons], np.bool_), reasons)
 

@@ -5,8 +5,11 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-MIN_OVERLAP = 0.1
+MIN_OVERLAP = 0.02
 """Cosine of two footprints from which on they may be parts of one cell."""
+
+SAME_PLACE = 0.7
+"""Cosine from which on they are, whatever their traces: one place holds one cell."""
 
 
 def merge_components(
@@ -35,7 +38,7 @@ def merge_components(
     norm = np.sqrt(np.asarray(footprints.power(2).sum(axis=0))).ravel()
     cosine = alike.data / (norm[alike.row] * norm[alike.col])
     corr = _correlation(calcium, alike.row, alike.col)
-    linked = (cosine >= MIN_OVERLAP) & (corr >= merge_corr)
+    linked = ((cosine >= MIN_OVERLAP) & (corr >= merge_corr)) | (cosine >= SAME_PLACE)
     graph = sparse.csr_array(
         (linked[linked], (alike.row[linked], alike.col[linked])), shape=alike.shape
     )

@@ -14,11 +14,10 @@ LIMITS = {
     "merge_corr": (0, 1),
     "min_snr": (0, 1000),
     "min_rval": (-1, 1),
+    "border_px": (0, 1000),
     "dff_window_s": (0.1, 36_000),
 }
 MAX_GSIG_PX = 100
-WINDOW_GSIGS = 4
-"""A cell is looked for within this many half-sizes of its seed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,8 +42,10 @@ class CnmfParams:
     min_pnr: float = 6.0
     """Smallest ratio of peak to noise at a seed."""
 
-    gnb: int = 5
-    """Number of background components that all pixels share, the static image among them."""
+    gnb: int = 6
+    """Largest number of background components that all pixels share, the static image among them.
+
+    Too few leave neuropil in the traces; more than the movie has are not used."""
 
     p: int = 2
     """Order of the autoregressive calcium model: 1 has an instant rise, 2 a finite one."""
@@ -58,6 +59,9 @@ class CnmfParams:
     min_rval: float = 0.6
     """Smallest correlation in space of footprint and active frames to be accepted."""
 
+    border_px: int = 0
+    """Pixels along each edge that belong to no cell; after motion correction, its largest shift."""
+
     dff_window_s: float = 30.0
     """Length of the running window of the dF/F baseline, in seconds."""
 
@@ -67,7 +71,7 @@ class CnmfParams:
     def __post_init__(self) -> None:
         for name, (low, high) in LIMITS.items():
             check_in_range(name, getattr(self, name), low, high)
-        for name in ("gnb", "p"):
+        for name in ("gnb", "p", "border_px"):
             if getattr(self, name) != int(getattr(self, name)):
                 raise ValueError(f"{name} must be a whole number; got {getattr(self, name)!r}.")
         if len(self.gsig_px) != 2:  # noqa: PLR2004 - rows and columns
@@ -80,7 +84,6 @@ class CnmfParams:
             check_in_range("dff_percentile", self.dff_percentile, 0, 100)
 
     @property
-    def reach_px(self) -> tuple[int, int]:
-        """How far from its seed a cell can reach along rows and columns, in pixels."""
-        rows, cols = (math.ceil(WINDOW_GSIGS * gsig_px) for gsig_px in self.gsig_px)
-        return rows, cols
+    def min_area_px(self) -> float:
+        """Smallest area to be accepted: a quarter of the ellipse of one half-size."""
+        return math.pi * self.gsig_px[0] * self.gsig_px[1] / 4

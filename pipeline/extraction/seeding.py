@@ -9,7 +9,7 @@ from scipy import sparse
 from scipy.ndimage import maximum_filter
 
 from pipeline.blocks import Progress, no_progress
-from pipeline.extraction.background import coarse_blocks, fit_courses, leading_courses
+from pipeline.extraction.background import MIN_BLOCKS, coarse_blocks, fit_courses, leading_courses
 from pipeline.extraction.field import Field
 from pipeline.extraction.params import CnmfParams
 from pipeline.extraction.spatial import dilated, update_footprints
@@ -19,11 +19,15 @@ from pipeline.extraction.temporal import above_median, update_traces
 from pipeline.movie import Movie
 
 MAX_ROUNDS = 5
+MIN_BLOCKS_AT_FIRST = 3.0
 SURROUND_GSIGS = 2.0
 """Width of the surround that the filter subtracts, in half-sizes of a cell."""
 
 CENTRE_GSIGS = 0.7
 """Width of the centre of the filter, in half-sizes of a cell."""
+
+MIN_NEW_FRACTION = 0.2
+"""Least peak of a new cell, relative to that of a known cell in the same place."""
 
 LOCAL_STEPS = 5
 LOCAL_GSIGS = 2.0
@@ -76,7 +80,7 @@ def find_seeds(
     for done in range(MAX_ROUNDS):
         progress("finding cells", done, MAX_ROUNDS)
         rest = _unexplained(survey.small, seeds, field, params.gnb)
-        found = _seed_round(rest, field, params)
+        found = _seed_round(rest, _peaks(seeds, field), field, params)
         if not len(found.calcium):
             break
         seeds = _refined(_joined(seeds, found), stream, field, gnb=params.gnb, noise=noise)
@@ -166,18 +170,36 @@ def _unexplained(
 ) -> NDArray[np.float32]:
     """Return the small movie without the cells found so far and the background."""
     rest = small - (seeds.footprints @ seeds.calcium).T
-    courses = leading_courses(coarse_blocks(seeds.footprints, field).T @ rest.T, gnb)
+    # before the first cells are known, a bright one looks like the background of its block
+    min_blocks = MIN_BLOCKS if len(seeds.calcium) else MIN_BLOCKS_AT_FIRST
+    coarse = coarse_blocks(seeds.footprints, field).T @ rest.T
+    courses = leading_courses(coarse, gnb, min_blocks=min_blocks)
     images = fit_courses(rest.T, courses).astype(np.float32)
     return np.where(field.usable, rest - courses.T @ images.T, np.float32(0))
 
 
-def _seed_round(rest: NDArray[np.float32], field: Field, params: CnmfParams) -> Seeds:
-    """Take every local maximum above the thresholds as a cell."""
+def _peaks(seeds: Seeds, field: Field) -> NDArray[np.float32]:
+    """Return the highest value that a known cell reaches at each pixel, ``(n_rows, n_cols)``."""
+    known = np.zeros(field.usable.size, np.float32)
+    top = seeds.footprints @ sparse.diags_array(seeds.calcium.max(axis=1, initial=0))
+    entries = sparse.coo_array(top)
+    np.maximum.at(known, entries.row, entries.data)
+    return known.reshape(field.frame_shape)
+
+
+def _seed_round(
+    rest: NDArray[np.float32], known: NDArray[np.float32], field: Field, params: CnmfParams
+) -> Seeds:
+    """Take every local maximum above the thresholds as a cell, unless a known one accounts for it.
+
+    What a bright cell leaves where its shape does not quite fit is small beside the cell.
+    """
     images = seed_images(rest, field)
     score = images.corr * images.pnr
     size = [2 * max(1, round(gsig_px)) + 1 for gsig_px in field.gsig_px]
     good = (images.corr >= params.min_corr) & (images.pnr >= params.min_pnr)
     good &= field.usable.reshape(field.frame_shape)
+    good &= images.filtered.max(axis=0) >= MIN_NEW_FRACTION * known
     peaks = np.argwhere(good & (score == maximum_filter(score, size)))
     cells = [_local_cell(rest, images.filtered, peak, field) for peak in peaks]
     weights = np.array([cell[0] for cell in cells], np.float32).reshape(-1, field.usable.size)

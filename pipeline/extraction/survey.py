@@ -1,6 +1,6 @@
 """The first pass: statistics of each pixel, and a small movie to find the cells in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -59,6 +59,13 @@ class Survey:
 
     small: NDArray[np.float32]
     """The small movie, ``(n_bins, n_small_pixels)``, finite."""
+
+    def without_border(self, border_px: int, frame_shape: tuple[int, ...]) -> "Survey":
+        """Return the same with the pixels along the edges left out."""
+        inside = np.zeros(frame_shape, np.bool_)
+        inner = slice(border_px, -border_px or None)
+        inside[inner, inner] = True
+        return replace(self, usable=self.usable & inside.ravel())
 
 
 def plan_grid(movie: Movie, params: CnmfParams, *, memory_bytes: int) -> Grid:
