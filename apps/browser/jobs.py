@@ -4,8 +4,8 @@ import streamlit as st
 
 from apps import queries
 from apps.browser.session import with_database
-from apps.browser.steps import STEPS, failure_card, progress_bars
-from populate_workers.queue import failures, progress, retry
+from apps.browser.steps import STEPS, failure_card, progress_bars, try_again
+from populate_workers.queue import failures, progress
 from schemas.connection import Database
 
 COLUMNS = {
@@ -59,12 +59,9 @@ def _show_failures(database: Database) -> None:
     if not found:
         st.caption("No job has failed.")
         return
-    if action.button("Try all again", type="primary", icon=":material/refresh:"):
-        count = retry(database)
-        st.toast(f"{count} jobs are pending again; the next `mesmerize populate` takes them.")
-        st.rerun(scope="fragment")
+    action.button("Try all again", type="primary", icon=":material/refresh:", on_click=try_again)
     for failure in found:
-        failure_card(database, failure)
+        failure_card(failure)
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ def _show_failures(database: Database, key: queries.Key) -> None:
     """Show the steps of this recording that failed."""
     for failure in failures(database):
         if key.items() <= failure.key.items():
-            failure_card(database, failure)
+            failure_card(failure)
 
 
 if __name__ == "__main__":

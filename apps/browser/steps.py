@@ -1,7 +1,10 @@
 """How the steps of the pipeline and their states are called and shown."""
 
+from typing import Any
+
 import streamlit as st
 
+from apps.browser.session import with_database
 from populate_workers.queue import Failure, retry
 from schemas.connection import Database
 
@@ -50,7 +53,17 @@ def _words(counts: dict[str, int]) -> str:
     return " · ".join(words) or "nothing to do yet"
 
 
-def failure_card(database: Database, failure: Failure) -> None:
+@with_database
+def try_again(
+    database: Database, step: str | None = None, key: dict[str, Any] | None = None
+) -> None:
+    """Put failed jobs back to pending: one, those of a step, or all; and say so."""
+    count = retry(database, step, key)
+    jobs = "The job is" if count == 1 else f"{count} jobs are"
+    st.toast(f"{jobs} pending again; compute with `mesmerize populate`.")
+
+
+def failure_card(failure: Failure) -> None:
     """Show why a job failed, in full, with the whole story folded, and a way to try again."""
     name = " / ".join(str(failure.key[part]) for part in ("animal_id", "session", "trial"))
     with st.container(border=True):
@@ -59,10 +72,13 @@ def failure_card(database: Database, failure: Failure) -> None:
         text.text(name)
         text.caption(f"failed {failure.when:%Y-%m-%d %H:%M:%S} on {failure.host}")
         identity = f"{failure.step} {sorted(failure.key.items())}"
-        if action.button("Try again", key=f"retry {identity}", icon=":material/refresh:"):
-            retry(database, failure.step, failure.key)
-            st.toast("The job is pending again; the next `mesmerize populate` takes it.")
-            st.rerun(scope="fragment")
+        action.button(
+            "Try again",
+            key=f"retry {identity}",
+            icon=":material/refresh:",
+            on_click=try_again,
+            args=(failure.step, failure.key),
+        )
         st.code(failure.message, language=None, wrap_lines=True)
         with st.expander("The whole story, for a bug report", key=f"story {identity}"):
             st.code(failure.traceback, language="pytb")

@@ -19,7 +19,7 @@ def queued(database: Database) -> pd.DataFrame:
             label = next((names[value] for value in job.values() if value in names), "")
             rows.append({**job, "step": step, "state": state, "parameters": label})
     table = pd.DataFrame(rows, columns=columns)
-    return table.astype({"pid": "Int64"}).replace({"": None})
+    return table.astype({"pid": "Int64"})
 
 
 def _open_jobs(table: Any) -> Iterable[tuple[str, Key]]:

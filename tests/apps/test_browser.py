@@ -1,0 +1,312 @@
+"""The pages of the app, in every state of a project."""
+
+import pytest
+
+from populate_workers.queue import progress
+
+KEYS = {
+    "done": ("mouse 1", "2026-11-22"),
+    "failed": ("mouse 1", "2026-11-22"),
+    "traceless": ("mouse 1", "2026-11-22"),
+    "looked at": ("mouse 1", "2026-11-23"),
+    "empty": ("mouse 2", "2026-11-23b"),
+    "volume": ("mouse 2", "2026-11-23b"),
+    "new": ("mouse 3", "2026-11-24"),
+}
+TABS = ("ROIs and traces", "Movie", "Motion", "Files, parameters, versions")
+
+
+def key_of(trial):
+    animal, session = KEYS[trial]
+    return {"animal_id": animal, "session": session, "trial": trial}
+
+
+def words(app):
+    """All that a page says."""
+    kinds = ("title", "subheader", "markdown", "caption", "info", "error", "warning", "text")
+    return "\n".join(str(element.value) for kind in kinds for element in app.get(kind))
+
+
+@pytest.fixture
+def open_recording(lab, open_page):
+    def open_it(trial, tab=TABS[0]):
+        app = open_page(lab, "recording.py", **key_of(trial))
+        if tab != TABS[0]:
+            app.session_state["view"] = tab
+            app.run()
+        assert not app.exception
+        return app
+
+    return open_it
+
+
+@pytest.mark.db
+def test_home_of_an_empty_project_tells_how_to_begin(embedded, open_page):
+    app = open_page(embedded)
+
+    assert not app.exception
+    assert {metric.value for metric in app.metric} == {"0"}
+    assert "mesmerize ingest" in words(app)
+    assert "mesmerize submit motion" in words(app)
+    assert "mesmerize populate" in words(app)
+
+
+@pytest.mark.db
+def test_home_counts_and_shows_progress(lab, open_page):
+    app = open_page(lab)
+
+    assert not app.exception
+    counts = {metric.label: metric.value for metric in app.metric}
+    assert (counts["Animals"], counts["Sessions"], counts["Recordings"]) == ("3", "4", "7")
+    assert counts["Samples"] == "1"
+    assert int(counts["ROIs in all"]) >= int(counts["Accepted ROIs"]) > 0
+    assert "6 done · 1 pending" in words(app)
+    assert "2 done · 1 pending · 1 error" in words(app)
+
+
+@pytest.mark.db
+def test_recordings_lists_all_and_filters(lab, open_page):
+    app = open_page(lab, "recordings.py")
+
+    assert not app.exception
+    assert list(app.dataframe[0].value["trial"])[0] == "new"
+    assert "7 of 7 recordings" in words(app)
+
+    app.text_input[0].set_value("MOUSE 2").run()
+
+    assert set(app.dataframe[0].value["trial"]) == {"empty", "volume"}
+
+
+@pytest.mark.db
+def test_recordings_of_an_empty_project_say_so(embedded, open_page):
+    app = open_page(embedded, "recordings.py")
+
+    assert not app.exception
+    assert "no recording yet" in app.info[0].value
+
+
+@pytest.mark.db
+@pytest.mark.parametrize("trial", KEYS)
+@pytest.mark.parametrize("tab", TABS)
+def test_every_view_of_every_recording_is_shown(open_recording, trial, tab):
+    app = open_recording(trial, tab)
+
+    assert trial in app.title[0].value
+
+
+@pytest.mark.db
+def test_a_finished_recording_shows_its_best_rois(open_recording, lab):
+    app = open_recording("done")
+
+    n_rois = (lab.roi.Segmentation & {"trial": "done"}).fetch1("n_rois")
+    assert 0 < len(app.multiselect[0].value) <= n_rois
+    assert len(app.dataframe[0].value) == n_rois
+    assert len(app.get("plotly_chart")) == 1
+    assert "sample mouse 1-_-done" in words(app)
+
+
+@pytest.mark.db
+def test_the_list_and_the_table_select_the_same_rois(open_recording, lab):
+    app = open_recording("done")
+    segmentation = (lab.roi.Segmentation & {"trial": "done"}).fetch1("segmentation_id")
+
+    app.multiselect[0].set_value([0, 2]).run()
+
+    assert app.session_state[f"numbers {segmentation}"]["selection"]["rows"] == [0, 2]
+
+
+@pytest.mark.db
+def test_of_several_segmentations_one_is_chosen(open_recording, lab):
+    other = {**key_of("done"), "motion_hash": None, "segmentation_id": "f" * 32}
+    strict = (lab.roi.SegmentationParams & {"name": "strict"}).fetch1("segmentation_hash")
+    lab.roi.SegmentationTask.insert1({**other, "segmentation_hash": strict})
+    try:
+        app = open_recording("done")
+        newest, first = app.selectbox[0].options
+        app.selectbox[0].select_index(1).run()
+    finally:
+        (lab.roi.SegmentationTask & {"segmentation_id": "f" * 32}).delete(prompt=False)
+
+    assert newest == "cnmf 'strict' of the movie as recorded (pending)"
+    assert first == "cnmf 'default' of the movie corrected with 'rigid' (done)"
+    assert len(app.multiselect[0].value) > 0
+
+
+@pytest.mark.db
+def test_nothing_selected_asks_to_select(open_recording):
+    app = open_recording("done")
+
+    app.multiselect[0].set_value([]).run()
+
+    assert not app.exception
+    assert not app.get("plotly_chart")
+    assert "Select ROIs" in words(app)
+
+
+@pytest.mark.db
+@pytest.mark.parametrize("kind", ["raw and denoised", "spikes"])
+def test_other_kinds_of_traces_are_drawn(open_recording, kind):
+    app = open_recording("done")
+
+    app.session_state["kind"] = kind
+    app.run()
+
+    assert not app.exception
+    assert len(app.get("plotly_chart")) == 1
+
+
+@pytest.mark.db
+@pytest.mark.parametrize("name", ["template", "correlation_image", "max_image", "std_image"])
+def test_every_image_is_shown(open_recording, name):
+    app = open_recording("done")
+
+    app.session_state["projection"] = name
+    app.run()
+
+    assert not app.exception
+
+
+@pytest.mark.db
+@pytest.mark.parametrize(
+    ("trial", "tab", "sentence"),
+    [
+        ("new", TABS[0], "segmentation is pending"),
+        ("new", TABS[0], "Nothing has been read from the movie yet"),
+        ("new", TABS[1], "when its recording info is computed"),
+        ("new", TABS[2], "pending"),
+        ("looked at", TABS[0], "No segmentation was asked for"),
+        ("looked at", TABS[1], "was not asked for"),
+        ("looked at", TABS[2], "No motion correction was asked for"),
+        ("failed", TABS[0], "pending"),
+        ("failed", TABS[1], "error"),
+        ("empty", TABS[0], "found no ROI"),
+        ("traceless", TABS[0], "The traces: pending"),
+    ],
+)
+def test_what_is_not_there_is_said(open_recording, trial, tab, sentence):
+    assert sentence in words(open_recording(trial, tab))
+
+
+@pytest.mark.db
+def test_a_failure_is_told_in_full_on_its_recording(open_recording):
+    app = open_recording("failed")
+
+    assert any("larger than the frame" in block.value for block in app.code)
+    assert any("Traceback" in block.value for block in app.code)
+
+
+@pytest.mark.db
+@pytest.mark.parametrize("trial", ["done", "volume"])
+def test_the_frame_slider_moves_the_movie(open_recording, trial):
+    app = open_recording(trial, "Movie")
+
+    app.slider(key="frame").set_value(15).run()
+
+    assert not app.exception
+    assert "at **0.50 s**" in words(app)
+
+
+@pytest.mark.db
+def test_a_missing_movie_file_is_said(open_recording, lab):
+    movie = lab.settings.roots["data"] / "cells.tif"
+    movie.rename(movie.with_suffix(".away"))
+    try:
+        app = open_recording("done", "Movie")
+    finally:
+        movie.with_suffix(".away").rename(movie)
+
+    assert "is missing" in app.warning[0].value
+
+
+@pytest.mark.db
+@pytest.mark.parametrize(
+    "query",
+    [
+        {},
+        {"animal_id": "mouse 1"},
+        {"animal_id": "mouse 1", "session": "2026-11-22", "trial": "nobody"},
+        {"animal_id": "x' OR '1'='1", "session": "2026-11-22", "trial": "done"},
+        {"animal_id": "mouse 1", "session": "yesterday", "trial": "done"},
+        {"animal_id": "../..", "session": "2026-11-22", "trial": "100%s\\"},
+    ],
+)
+def test_an_address_without_a_recording_is_refused(lab, open_page, query):
+    app = open_page(lab, "recording.py", **query)
+
+    assert not app.exception
+    assert "no such recording" in app.error[0].value
+
+
+@pytest.mark.db
+def test_jobs_shows_states_and_errors_in_full(lab, open_page):
+    app = open_page(lab, "jobs.py")
+
+    assert not app.exception
+    queue = app.dataframe[0].value
+    assert set(queue["step"]) == {"Recording info", "Motion correction", "Segmentation", "Traces"}
+    assert set(queue["state"]) == {"pending"}
+    assert "new" in set(queue["trial"])
+    assert any("larger than the frame" in block.value for block in app.code)
+
+
+@pytest.mark.db
+@pytest.mark.parametrize(
+    ("page", "button"),
+    [("jobs.py", "Try again"), ("jobs.py", "Try all again"), ("recording.py", "Try again")],
+)
+def test_a_failed_job_is_put_back(failed, open_page, page, button):
+    query = {"animal_id": "mouse 1", "session": "2026-11-22", "trial": "small"}
+    app = open_page(failed, page, **query)
+
+    next(found for found in app.button if found.label == button).click().run()
+
+    assert not app.exception
+    assert progress(failed)["motion_correction"] == {
+        "pending": 1,
+        "reserved": 0,
+        "done": 0,
+        "error": 0,
+    }
+
+
+@pytest.mark.db
+def test_jobs_of_an_empty_project_are_none(embedded, open_page):
+    app = open_page(embedded, "jobs.py")
+
+    assert not app.exception
+    assert "No job runs or waits." in words(app)
+    assert "No job has failed." in words(app)
+
+
+@pytest.mark.db
+def test_a_folder_without_a_project_is_said(tmp_path, monkeypatch, lab, open_page):
+    app = open_page(lab)
+    monkeypatch.setenv("MESMERIZE_PROJECT", str(tmp_path))
+    del app.session_state["database"]
+
+    app.run()
+
+    assert "make a project with" in app.error[0].value
+
+
+@pytest.mark.db
+def test_a_lost_connection_is_made_anew(lab, open_page):
+    app = open_page(lab)
+    app.session_state["database"].connection.close()
+
+    app.run()
+    said = [error.value for error in app.error]
+    app.run()
+
+    assert len(said) == 1
+    assert "does not answer" in said[0]
+    assert not app.error
+    assert not app.exception
+
+
+@pytest.mark.db
+def test_sessions_do_not_share_a_connection(lab, open_page):
+    first, second = open_page(lab), open_page(lab)
+
+    one, other = (app.session_state["database"].connection for app in (first, second))
+    assert one is not other

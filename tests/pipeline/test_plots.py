@@ -1,0 +1,147 @@
+"""Figures draw what they are given."""
+
+import cv2
+import numpy as np
+import pytest
+
+from pipeline.plots import correlation_figure, grey_png, roi_color, shifts_figure, traces_figure
+from pipeline.plots.envelope import envelope_frames
+
+RNG_SEED = 0
+
+
+@pytest.fixture
+def times_s():
+    return np.arange(300) / 30
+
+
+@pytest.fixture
+def traces():
+    found = np.random.default_rng(RNG_SEED).normal(size=(3, 300)).astype(np.float32)
+    found.flags.writeable = False
+    return found
+
+
+def decode(png):
+    return cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
+
+
+def test_neighbours_have_other_colours():
+    colors = [roi_color(roi_id) for roi_id in range(40)]
+
+    assert all(one != other for one, other in zip(colors, colors[1:], strict=False))
+    assert colors[5] == roi_color(5)
+
+
+def test_an_image_is_drawn_between_its_limits():
+    image = np.array([[-5.0, 0.0], [5.0, 20.0], [10.0, np.nan]])
+    image.flags.writeable = False
+
+    drawn = decode(grey_png(image, limits=(0, 10)))
+
+    np.testing.assert_array_equal(drawn, [[0, 0], [128, 255], [255, 0]])
+
+
+def test_a_flat_image_is_drawn():
+    assert decode(grey_png(np.full((4, 4), 7), limits=(7, 7))).max() == 0
+
+
+@pytest.mark.parametrize("length", [1, 100, 999, 1000, 1001, 54_321])
+def test_an_envelope_keeps_extremes_and_order(length):
+    trace = np.random.default_rng(RNG_SEED).normal(size=length)
+
+    frames = envelope_frames(trace, n_points=1000)
+
+    assert len(frames) <= 1000
+    assert (np.diff(frames) > 0).all()
+    assert frames.max() < length
+    assert {trace.argmin(), trace.argmax()} <= set(frames)
+
+
+def test_an_envelope_keeps_every_peak_of_one_frame():
+    trace = np.zeros(100_000)
+    trace[777::5000] = 1
+
+    assert trace[envelope_frames(trace)].sum() == trace.sum()
+
+
+def test_an_envelope_shows_gaps():
+    trace = np.zeros(10_000)
+    trace[5000:5100] = np.nan
+
+    assert np.isnan(trace[envelope_frames(trace, n_points=1000)]).any()
+
+
+def test_traces_keep_their_values_names_and_colours(times_s, traces):
+    figure = traces_figure(times_s, traces, roi_ids=[4, 7, 19], unit="dF/F")
+
+    assert [line.line.color for line in figure.data] == [roi_color(i) for i in (4, 7, 19)]
+    np.testing.assert_array_equal(figure.data[1].customdata, traces[1])
+    np.testing.assert_allclose(figure.data[2].x, times_s)
+    assert [text.split(">")[1].split("<")[0] for text in figure.layout.yaxis.ticktext[::2]] == [
+        "ROI 4",
+        "ROI 19",
+    ]
+    assert figure.layout.xaxis.title.text == "time (s)"
+
+
+def test_traces_of_one_scale_have_a_bar_that_is_true(times_s):
+    traces = np.stack([np.linspace(0, 1, 300), np.linspace(0, 4, 300)])
+
+    figure = traces_figure(times_s, traces, roi_ids=[0, 1], unit="dF/F")
+
+    small, large = (np.ptp(line.y) for line in figure.data)
+    (bar,), (label,) = figure.layout.shapes, figure.layout.annotations
+    assert large == pytest.approx(4 * small, rel=1e-5)
+    assert label.text == "2 dF/F"
+    assert bar.y1 - bar.y0 == pytest.approx(large / 2, rel=1e-5)
+
+
+def test_traces_of_their_own_scale_fill_the_same_room(times_s):
+    traces = np.stack([np.linspace(0, 1, 300), np.linspace(0, 400, 300)])
+
+    figure = traces_figure(times_s, traces, roi_ids=[0, 1], unit="grey levels", common_scale=False)
+
+    small, large = (np.ptp(line.y) for line in figure.data)
+    assert small == pytest.approx(large, rel=1e-5)
+    assert not figure.layout.shapes
+
+
+def test_traces_to_compare_with_are_behind_and_on_the_same_scale(times_s, traces):
+    figure = traces_figure(times_s, traces, roi_ids=[0, 1, 2], unit="x", behind=traces + 1)
+
+    behind, front = figure.data[:2]
+    assert (behind.line.color, front.line.color) == ("#9a9a9a", roi_color(0))
+    np.testing.assert_array_less(front.y, behind.y)
+
+
+def test_flat_unknown_and_absent_traces_are_drawn(times_s):
+    traces = np.stack([np.zeros(300), np.full(300, np.nan)])
+
+    assert len(traces_figure(times_s, traces, roi_ids=[0, 1], unit="dF/F").data) == 2
+    assert len(traces_figure(times_s, traces[:0], roi_ids=[], unit="dF/F").data) == 0
+
+
+def test_many_traces_stay_legible_and_light():
+    times_s = np.arange(100_000) / 30
+    traces = np.random.default_rng(RNG_SEED).normal(size=(30, 100_000)).astype(np.float32)
+
+    figure = traces_figure(times_s, traces, roi_ids=range(30), unit="dF/F")
+
+    assert figure.layout.height > 30 * 20
+    assert len(figure.to_json()) < 3_000_000
+
+
+def test_shifts_are_drawn_rows_first(times_s):
+    shifts_px = np.stack([np.full(300, 2.0), np.full(300, -1.0)], axis=1)
+
+    rows, cols = shifts_figure(times_s, shifts_px).data
+
+    assert rows.name.startswith("rows") and set(rows.y) == {2.0}
+    assert cols.name.startswith("columns") and set(cols.y) == {-1.0}
+
+
+def test_correlations_are_drawn_before_and_after(times_s):
+    figure = correlation_figure(times_s, before=np.full(300, 0.5), after=np.full(300, 0.9))
+
+    assert [(line.name, line.y[0]) for line in figure.data] == [("before", 0.5), ("after", 0.9)]
