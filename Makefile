@@ -31,6 +31,9 @@ format: install ## format the code
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
+diagram: install ## draw the tables into the README
+	$(BIN)/python -W ignore -m docs.diagram
+
 lock: ## renew requirements.lock (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-header --upgrade --output-file requirements.lock
 

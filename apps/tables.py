@@ -24,7 +24,7 @@ def find_table(database: Database, name: str) -> Any:
     ProjectError
         If there is none of that name.
     """
-    tables = dict(_tables(database))
+    tables = dict(all_tables(database))
     wanted = name.lower().replace("_", "")
     for full_name, table in tables.items():
         if wanted in (full_name.lower(), full_name.partition(".")[2].lower()):
@@ -36,11 +36,11 @@ def list_tables(database: Database) -> list[dict[str, Any]]:
     """List the tables: the name here, the name in SQL, the number of rows."""
     return [
         {"table": name, "sql": table.full_table_name, "rows": len(table())}
-        for name, table in _tables(database)
+        for name, table in all_tables(database)
     ]
 
 
-def _tables(database: Database) -> Iterator[tuple[str, Any]]:
+def all_tables(database: Database) -> Iterator[tuple[str, Any]]:
     """Yield every table and part table with its name."""
     for module in MODULES:
         for name, table in vars(getattr(database, module)).items():

@@ -11,7 +11,7 @@ from datajoint.errors import DataJointError
 
 from schemas import server
 from schemas.resources import RESOURCES, Resources
-from schemas.settings import ProjectError, Settings, datajoint_config
+from schemas.settings import ProjectError, Settings, datajoint_config, load_settings
 
 MODULES = ("project", "animal", "session", "motion", "roi", "sample")
 """The schemas, each after those that it refers to."""
@@ -92,21 +92,32 @@ def open_connection(settings: Settings) -> Any:
         ) from error
 
 
-def connect(settings: Settings) -> Database:
+def connect(settings: Settings | None = None) -> Database:
     """Connect this process: the classes of ``schemas`` then stand for the project's tables.
 
     Schemas and tables that do not exist yet are made.
 
+    Parameters
+    ----------
+    settings : Settings or None
+        The project; None: that of the current folder.
+
+    Returns
+    -------
+    Database
+        The connected tables.
+
     Raises
     ------
     ProjectError
-        If the server cannot be reached or refuses the account.
+        If there is no project here, or its server cannot be reached or refuses the account.
 
     Notes
     -----
     One process has one such connection. A program with several users at once gives each a
     connection of its own with `connect_session`.
     """
+    settings = settings or load_settings()
     connection = open_connection(settings)
     modules = {name: importlib.import_module(f"schemas.{name}") for name in MODULES}
     for name, module in modules.items():

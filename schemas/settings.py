@@ -214,6 +214,8 @@ def datajoint_config(settings: Settings) -> Config:
     """
     file = settings.folder / DATAJOINT_FILE
     config = Config()
+    if "DJ_LOG_LEVEL" not in os.environ:
+        config.loglevel = "WARNING"  # its own default tells of every file and connection
     try:
         config.load(file)
     except (OSError, ValueError) as error:

@@ -3,10 +3,12 @@
 import itertools
 import os
 import shutil
+import sys
 
 import numpy as np
 import pytest
 
+from apps.cli.main import main
 from pipeline.simulate import TwoPhotonParams, simulate_two_photon
 from populate_workers.populate import populate
 from schemas import server
@@ -98,5 +100,19 @@ def run_all():
         outcomes = []
         populate(database, watch=outcomes.append, **options)
         return outcomes
+
+    return run
+
+
+@pytest.fixture
+def mesmerize(monkeypatch, capsys):
+    """Run a command line; return its exit code, what it printed, and what it complained."""
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["mesmerize", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        return ended.value.code or 0, printed.out, printed.err
 
     return run

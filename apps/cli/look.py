@@ -32,7 +32,7 @@ def show(
 
     Example: `mesmerize show Segmentation.Roi --where accepted=1 --where 'snr>5'`
     """
-    database = connect(load_settings())
+    database = connect()
     if table is None:
         rows = tables.list_tables(database)
     else:
@@ -52,7 +52,7 @@ def sql(
 
     Example: `mesmerize sql "SELECT animal_id, trial FROM mesmerize_session.recording"`
     """
-    columns, rows = tables.read_only_sql(connect(load_settings()), statement)
+    columns, rows = tables.read_only_sql(connect(), statement)
     if as_json:
         print(tables.as_json([dict(zip(columns, row, strict=True)) for row in rows]))
         return

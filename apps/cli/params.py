@@ -11,7 +11,6 @@ from pipeline.motion import MotionParams
 from pipeline.params import params_from_dict
 from schemas.connection import Database, connect
 from schemas.params import add_params, find_params
-from schemas.settings import load_settings
 
 cli = typer.Typer(help="Parameter sets: list, show, add.", no_args_is_help=True)
 
@@ -39,7 +38,7 @@ def list_params() -> None:
 
     Example: `mesmerize params list`
     """
-    database = connect(load_settings())
+    database = connect()
     for step in Step:
         for name in sorted(table_of(database, step).to_arrays("name")):
             print(f"{step:<14}{name}")
@@ -54,7 +53,7 @@ def show(
 
     Example: `mesmerize params show motion default`
     """
-    table = table_of(connect(load_settings()), step)
+    table = table_of(connect(), step)
     print(json.dumps((table & find_params(table, name)).fetch1("params"), indent=2))
 
 
@@ -72,7 +71,7 @@ def add(
     Example: `mesmerize params add segmentation large 'gsig_px=[8, 8]' min_snr=3`
     """
     params = params_from_dict(KINDS[step], dict(map(parse_value, values or [])))
-    add_params(table_of(connect(load_settings()), step), name, params)
+    add_params(table_of(connect(), step), name, params)
     print(f"Stored {step} parameters {name!r}.")
 
 

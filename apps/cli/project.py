@@ -14,7 +14,6 @@ from schemas.connection import connect
 from schemas.ingest import Trial
 from schemas.ingest import ingest as ingest_trial
 from schemas.resources import RESOURCES, Resources
-from schemas.settings import load_settings
 from schemas.setup import EMBEDDED, ServerAddress, create_project, parse_server
 
 
@@ -101,7 +100,7 @@ def ingest(
         metadata=metadata,
         metadata_format=metadata_format,
     )
-    database = connect(load_settings())
+    database = connect()
     with reporter() as progress:
         RESOURCES.set(Resources(settings=database.settings, progress=progress))
         ingest_trial(new, paths)

@@ -16,7 +16,7 @@ from schemas.motion import submit_motion
 from schemas.params import DEFAULT
 from schemas.resources import RESOURCES, Resources
 from schemas.roi import submit_segmentation
-from schemas.settings import ProjectError, load_settings
+from schemas.settings import ProjectError
 
 submit = typer.Typer(help="Ask for a step of recordings.", no_args_is_help=True)
 
@@ -34,7 +34,7 @@ def motion(
 
     Example: `mesmerize submit motion --animal m1 --params default`
     """
-    database = connect(load_settings())
+    database = connect()
     new = submit_motion(_recordings(database, animal, session, trial), params)
     print(f"{new} new tasks of motion correction; compute them with: mesmerize populate")
 
@@ -57,7 +57,7 @@ def segmentation(
 
     Example: `mesmerize submit segmentation --animal m1 --params default`
     """
-    database = connect(load_settings())
+    database = connect()
     recordings = _recordings(database, animal, session, trial)
     new = submit_segmentation(recordings, params, motion, as_recorded=as_recorded)
     print(f"{new} new tasks of segmentation; compute them with: mesmerize populate")
@@ -86,7 +86,7 @@ def populate(
 
     Example: `mesmerize populate --until-done`
     """
-    database = connect(load_settings())
+    database = connect()
     failed = []
 
     def watch(outcome: Outcome) -> None:
@@ -111,7 +111,7 @@ def status(
 
     Example: `mesmerize status --json`
     """
-    steps = queue.progress(connect(load_settings()))
+    steps = queue.progress(connect())
     if as_json:
         print(json.dumps({"steps": steps}))
         return
@@ -128,7 +128,7 @@ def errors(
 
     Example: `mesmerize errors`
     """
-    found = queue.failures(connect(load_settings()))
+    found = queue.failures(connect())
     if not found:
         print("No job has failed.")
     for failure in found:
@@ -146,5 +146,5 @@ def retry(
 
     Example: `mesmerize retry segmentation`
     """
-    count = queue.retry(connect(load_settings()), step)
+    count = queue.retry(connect(), step)
     print(f"{count} jobs are pending again; compute them with: mesmerize populate")

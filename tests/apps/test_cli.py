@@ -2,31 +2,16 @@
 
 import json
 import shutil
-import sys
 
 import numpy as np
 import pytest
 import tifffile
 
-from apps.cli.main import cli, main
+from apps.cli.main import cli
 from apps.tables import read_only_sql
 from schemas.settings import PROJECT_VARIABLE, ProjectError
 
 STEPS = ["recording_info", "motion_correction", "segmentation", "trace"]
-
-
-@pytest.fixture
-def mesmerize(monkeypatch, capsys):
-    """Run a command line; return its exit code, what it printed, and what it complained."""
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["mesmerize", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        printed = capsys.readouterr()
-        return ended.value.code or 0, printed.out, printed.err
-
-    return run
 
 
 @pytest.fixture
