@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -61,6 +62,9 @@ class Movie:
 
     metadata: Mapping[str, Any] = field(default_factory=dict)
     """What the source says about itself, as JSON values."""
+
+    files: tuple[Path, ...] = ()
+    """Every file (or Zarr folder) that it is read from, resolved; none for one in memory."""
 
     def __post_init__(self) -> None:
         shape = self.source.shape

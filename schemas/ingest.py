@@ -1,15 +1,17 @@
 """Taking a movie into the project: checked whole first, then inserted in one transaction."""
 
-import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from pipeline.readers import open_movie
+from pipeline.readers.metadata import find_metadata
+from pipeline.readers.registry import split_item
 from schemas.animal import Animal
+from schemas.files import describe
 from schemas.resources import RESOURCES
 from schemas.session import Recording, Session
 from schemas.settings import ProjectError
@@ -17,7 +19,6 @@ from schemas.settings import ProjectError
 SESSION_PATTERN = re.compile(r"(\d{4}-\d{2}-\d{2})[a-z]?")
 NAME_PATTERN = re.compile(r"[^/\\\x00-\x1f]{1,64}")
 SEPARATOR = "-_-"
-CHUNK_BYTES = 1 << 22
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,31 +110,40 @@ def ingest(trial: Trial, paths: Sequence[Path]) -> dict[str, Any]:
             f"trial {trial.trial!r} of animal {trial.animal!r}, session {trial.session}, exists "
             "already; give this movie another trial name."
         )
-    files = [("movie", path) for path in paths]
-    if trial.metadata is not None:
-        files.append(("metadata", trial.metadata))
-    located = [(kind, path, *RESOURCES.get().settings.locate(path)) for kind, path in files]
-    open_movie(
-        list(paths) if len(paths) > 1 else paths[0],
+    metadata = _metadata_file(trial, paths[0])
+    movie = open_movie(
+        list(paths),
         axes=trial.axes,
         rate_hz=trial.rate_hz,
-        metadata=trial.metadata,
+        metadata=metadata,
         metadata_format=trial.metadata_format,
-    ).require_rate_hz()
-    rows = [
-        {
-            **trial.key,
-            "file_index": index,
-            "kind": kind,
-            "root": root,
-            "path": relative,
-            "size_bytes": path.stat().st_size,
-            "checksum": _checksum(path),
-        }
-        for index, (kind, path, root, relative) in enumerate(located)
-    ]
-    _insert(trial, rows)
+    )
+    movie.require_rate_hz()
+    _insert(trial, list(_file_rows(trial, paths, movie.files, metadata)))
     return dict(trial.key)
+
+
+def _metadata_file(trial: Trial, movie: Path) -> Path | None:
+    """Return the metadata file: the given one, or that beside a movie of a given format."""
+    if trial.metadata is None and trial.metadata_format is not None:
+        return find_metadata(split_item(movie)[0], trial.metadata_format)
+    return trial.metadata
+
+
+def _file_rows(
+    trial: Trial, paths: Sequence[Path], files: Sequence[Path], metadata: Path | None
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows of `Recording.File`: what was given, what that refers to, the metadata."""
+    kinds = [("movie", *split_item(path)) for path in paths]
+    given = {path.resolve() for _, path, _ in kinds}
+    kinds += [("part", path, None) for path in files if path not in given]
+    kinds += [] if metadata is None else [("metadata", metadata, None)]
+    resources = RESOURCES.get()
+    for _, path, _ in kinds:
+        resources.settings.locate(path)  # refuse before hours of hashing
+    for index, (kind, path, item) in enumerate(kinds):
+        described = describe(path, resources.settings, resources.progress)
+        yield {**trial.key, "file_index": index, "kind": kind, "item": item or "", **described}
 
 
 def _insert(trial: Trial, files: list[dict[str, Any]]) -> None:
@@ -153,16 +163,3 @@ def _insert(trial: Trial, files: list[dict[str, Any]]) -> None:
             }
         )
         Recording.File.insert(files)
-
-
-def _checksum(path: Path) -> str:
-    """Return the SHA-256 of a file's content, told to the progress by megabytes."""
-    progress = RESOURCES.get().progress
-    total, done = path.stat().st_size, 0
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
-            digest.update(chunk)
-            done += len(chunk)
-            progress(f"checksum of {path.name}", done // 10**6, max(1, total // 10**6))
-    return digest.hexdigest()

@@ -50,8 +50,8 @@ class MotionCorrection(dj.Computed):
     movie : <object@main>              # Zarr, float32 (n_frames[, n_planes], n_rows, n_cols)
     rate_hz=null : float64             # frames (volumes) per second
     shifts_px : <blob>                 # (n_frames, 2), how far each frame lay from the template
-    patch_shifts_px=null : <blob>      # (n_frames, n_patch_rows, n_patch_cols, 2); null: rigid
-    template : <blob>                  # ([n_planes,] n_rows, n_cols)
+    patch_shifts_px=null : <blob@main> # (n_frames, n_patch_rows, n_patch_cols, 2); null: rigid
+    template : <blob@main>             # ([n_planes,] n_rows, n_cols)
     correlation_before : <blob>        # with the template, (n_frames,), NaN where flat
     correlation_after : <blob>
     mean_correlation_before : float32

@@ -5,7 +5,7 @@ import hashlib
 import datajoint as dj
 
 from pipeline.extraction import CnmfParams, extract_sources
-from pipeline.extraction.archive import load_traces, save_sources
+from pipeline.extraction.archive import TRACES, read_traces, save_sources
 from pipeline.params import params_from_dict
 from pipeline.readers import open_movie
 from pipeline.rois import centroid_px, contour_px
@@ -16,6 +16,10 @@ from schemas.resources import RESOURCES
 from schemas.session import Recording, movie_arguments  # noqa: F401
 from schemas.settings import ProjectError
 from schemas.store import adopted, new_folder, stored_path
+
+INSERT_BYTES = 16_000_000
+FLOAT_BYTES = 4
+FOOTPRINTS_AT_ONCE = 500
 
 schema = dj.Schema()
 
@@ -59,7 +63,8 @@ class Segmentation(dj.Computed):
     n_rois : int32                   # with the rejected ones
     n_accepted : int32
     sources : <object@main>          # Zarr: traces (n_rois, n_frames) and background
-    rate_hz : float64                # frames per second of the traces
+    n_frames : int32                 # of the traces
+    rate_hz : float64                # of the traces, in frames per second
     dff_window_frames : int32        # running window of the dF/F baseline that was used
     versions : json                  # software that computed it
     """
@@ -112,13 +117,16 @@ class Segmentation(dj.Computed):
             "motion_hash": motion_hash,
             "n_rois": len(sources.accepted),
             "n_accepted": int(sources.accepted.sum()),
+            "n_frames": sources.denoised.shape[1],
             "rate_hz": rate_hz,
             "dff_window_frames": sources.dff_window_frames,
             "versions": software_versions(),
         }
         with adopted(self, key, "sources", folder) as stored:
             self.insert1({**key, **row, "sources": stored})
-            self.Roi.insert({**key, **roi} for roi in roi_rows(sources))
+            self.Roi.insert(
+                ({**key, **roi} for roi in roi_rows(sources)), chunk_size=FOOTPRINTS_AT_ONCE
+            )
 
 
 @schema
@@ -145,13 +153,16 @@ class Trace(dj.Computed):
         """
 
     def make(self, key):
-        reference = (Segmentation & key).fetch1("sources")
-        traces = load_traces(stored_path(RESOURCES.get().settings, reference))
-        self.insert1({**key, "n_frames": traces["raw"].shape[1]})
-        self.Roi.insert(
-            {**key, "roi_id": roi_id, **{name: trace[roi_id] for name, trace in traces.items()}}
-            for roi_id in range(len(traces["raw"]))
-        )
+        segmentation = (Segmentation & key).fetch1()
+        folder = stored_path(RESOURCES.get().settings, segmentation["sources"])
+        self.insert1({**key, "n_frames": segmentation["n_frames"]})
+        rows = ({**key, "roi_id": i, **roi} for i, roi in enumerate(read_traces(folder)))
+        self.Roi.insert(rows, chunk_size=rows_at_once(segmentation["n_frames"]))
+
+
+def rows_at_once(n_frames):
+    """Return how many ROIs with their traces go into one INSERT; servers bound its size."""
+    return max(1, INSERT_BYTES // (len(TRACES) * n_frames * FLOAT_BYTES))
 
 
 def submit_segmentation(recordings, params=DEFAULT, motion=None, *, as_recorded=False):

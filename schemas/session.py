@@ -4,9 +4,11 @@ import datajoint as dj
 
 from pipeline.projections import project
 from pipeline.readers import open_movie
+from pipeline.readers.registry import ITEM_SEPARATOR
 from schemas.animal import Animal  # noqa: F401 a definition names it
+from schemas.files import unchanged
 from schemas.resources import RESOURCES
-from schemas.settings import ProjectError
+from schemas.store import check_writable
 
 schema = dj.Schema()
 
@@ -46,9 +48,10 @@ class Recording(dj.Manual):
         -> master
         file_index : int16            # order of the pieces of the movie; metadata come last
         ---
-        kind : enum('movie', 'metadata')
+        kind : enum('movie', 'part', 'metadata')  # part: the movie's own header refers to it
         root : varchar(32)            # name of the data root in mesmerize.toml
         path : varchar(1024)          # relative to the root
+        item="" : varchar(255)        # data set or series in the file, where one was named
         size_bytes : int64
         checksum : char(64)           # SHA-256 of the content
         """
@@ -70,18 +73,20 @@ class RecordingInfo(dj.Imported):
     duration_s : float64
     pixel_size_um=null : json         # [row, column] or [plane, row, column]
     metadata : json                   # what the file says about itself
-    mean_image : <blob>               # ([n_planes,] n_rows, n_cols), as the three that follow
-    max_image : <blob>
-    std_image : <blob>
-    correlation_image : <blob>        # mean correlation of a pixel with its neighbours, -1 to 1
+    mean_image : <blob@main>          # ([n_planes,] n_rows, n_cols), as the three that follow
+    max_image : <blob@main>
+    std_image : <blob@main>
+    correlation_image : <blob@main>   # mean correlation of a pixel with its neighbours, -1 to 1
     """
 
     def make_fetch(self, key):
         return (movie_arguments(key),)
 
     def make_compute(self, key, arguments):
+        resources = RESOURCES.get()
+        check_writable(resources.settings)
         movie = open_movie(**arguments)
-        return movie_facts(movie), project(movie, **RESOURCES.get().as_arguments())
+        return movie_facts(movie), project(movie, **resources.as_arguments())
 
     def make_insert(self, key, facts, images):
         self.insert1(
@@ -133,26 +138,14 @@ def reading_arguments(settings, recording, files):
     ProjectError
         If a file is missing or has changed since it was ingested.
     """
-    paths = {"movie": [], "metadata": []}
-    for file in files:
-        paths[file["kind"]].append(_unchanged_file(settings, file))
+    paths = {"movie": [], "part": [], "metadata": []}
+    for row in files:
+        path = str(unchanged(row, settings))
+        paths[row["kind"]].append(f"{path}{ITEM_SEPARATOR}{row['item']}" if row["item"] else path)
     return {
-        "path": paths["movie"] if len(paths["movie"]) > 1 else paths["movie"][0],
+        "path": paths["movie"],
         "axes": recording["axes"],
         "rate_hz": recording["rate_hz"],
         "metadata": paths["metadata"][0] if paths["metadata"] else None,
         "metadata_format": recording["metadata_format"] or None,
     }
-
-
-def _unchanged_file(settings, file):
-    """Return where a file is, or refuse when it is not what was ingested."""
-    path = settings.resolve(file["root"], file["path"])
-    if not path.exists():
-        raise ProjectError(f"the file {path} is missing; put it back, then: mesmerize retry")
-    if path.stat().st_size != file["size_bytes"]:
-        raise ProjectError(
-            f"the file {path} has changed since it was ingested: it had {file['size_bytes']} bytes "
-            f"and has {path.stat().st_size}; restore it, or ingest it as another trial."
-        )
-    return path

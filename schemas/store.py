@@ -15,6 +15,25 @@ from schemas.settings import ProjectError, Settings
 INCOMING = "_incoming"
 
 
+def check_writable(settings: Settings) -> None:
+    """Refuse a store that cannot be written, before anything is computed.
+
+    Raises
+    ------
+    ProjectError
+        If the store cannot be written.
+    """
+    probe = settings.store / INCOMING / uuid.uuid4().hex
+    try:
+        probe.mkdir(parents=True)
+        probe.rmdir()
+    except OSError as error:
+        raise ProjectError(
+            f"the store {settings.store} cannot be written: {error.strerror}; "
+            "check its permissions, or [store] in mesmerize.toml."
+        ) from error
+
+
 @contextmanager
 def new_folder(settings: Settings, suffix: str) -> Iterator[Path]:
     """Yield a free path in the store for a folder that a computation makes; on failure it goes.
@@ -24,16 +43,8 @@ def new_folder(settings: Settings, suffix: str) -> Iterator[Path]:
     ProjectError
         If the store cannot be written.
     """
+    check_writable(settings)
     folder = settings.store / INCOMING / f"{uuid.uuid4().hex}{suffix}"
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        folder.mkdir()
-        folder.rmdir()
-    except OSError as error:
-        raise ProjectError(
-            f"the store {settings.store} cannot be written: {error.strerror}; "
-            "check its permissions, or [store] in mesmerize.toml."
-        ) from error
     try:
         yield folder
     except BaseException:

@@ -1,5 +1,6 @@
 """The traces and the background of an extraction as a Zarr folder."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,21 +34,26 @@ def save_sources(sources: Sources, folder: Path) -> None:
         group.create_array(name, data=array, chunks=_chunks(array))
 
 
-def load_traces(folder: Path) -> dict[str, NDArray[np.float32]]:
-    """Read the traces of an extraction.
+def read_traces(folder: Path) -> Iterator[dict[str, NDArray[np.float32]]]:
+    """Read the traces of an extraction, one component after the other.
 
     Parameters
     ----------
     folder : Path
         Written by `save_sources`.
 
-    Returns
-    -------
+    Yields
+    ------
     dict
-        ``raw``, ``denoised``, ``dff`` and ``spikes``, each ``(n_rois, n_frames)``.
+        ``raw``, ``denoised``, ``dff`` and ``spikes`` of a component, each ``(n_frames,)``.
     """
     group: Any = zarr.open_group(folder, mode="r")
-    return {name: np.asarray(group[name]) for name in TRACES}
+    arrays = {name: group[name] for name in TRACES}
+    n_rois, chunk_rois = arrays["raw"].shape[0], arrays["raw"].chunks[0]
+    for start in range(0, n_rois, chunk_rois):
+        block = {name: array[start : start + chunk_rois] for name, array in arrays.items()}
+        for row in range(len(block["raw"])):
+            yield {name: traces[row] for name, traces in block.items()}
 
 
 def _chunks(array: NDArray[np.float32]) -> tuple[int, ...]:

@@ -90,6 +90,7 @@ def open_movie(
         pixel_size_um=_pixel_size_um(stacks[0], letters[0]),
         name=_name(paths),
         metadata=_metadata(stacks[0], told, rate_hz),
+        files=_files(paths, stacks),
     )
 
 
@@ -104,6 +105,13 @@ def _paths(path: Location | Sequence[Location]) -> list[Path]:
     if not paths:
         raise ValueError("a recording needs at least one file; got an empty list.")
     return paths
+
+
+def _files(paths: Sequence[Path], stacks: Sequence[Stack]) -> tuple[Path, ...]:
+    """Return the given files in their order, then those that they refer to."""
+    given = dict.fromkeys(split_item(path)[0].resolve() for path in paths)
+    referred = sorted({file for stack in stacks for file in stack.files})
+    return tuple(dict.fromkeys([*given, *referred]))
 
 
 def _name(paths: Sequence[Path]) -> str:
