@@ -143,6 +143,11 @@ def check_movie(movie: Movie, params: CnmfParams, *, memory_bytes: int) -> None:
                 f"{length} pixels, for a cell to fit; got {gsig_px!r}: give the half-size of a "
                 "cell in pixels."
             )
+    if 2 * params.border_px >= min(movie.frame_shape):
+        raise ValueError(
+            f"border_px must be below {min(movie.frame_shape) // 2}, half of a frame of "
+            f"{movie.frame_shape[0]} x {movie.frame_shape[1]} pixels; got {params.border_px}."
+        )
     needed = 4 * MIN_MEMORY_FRAMES * math.prod(movie.frame_shape)
     if memory_bytes < needed:
         raise ValueError(

@@ -19,8 +19,8 @@ from pipeline.extraction.stream import Stream
 
 SWEEPS = 3
 
-Denoise = Callable[[NDArray[np.float64]], Deconvolved]
-"""Takes one raw trace apart."""
+Denoise = Callable[[NDArray[np.float64], Deconvolved | None], Deconvolved]
+"""Takes one raw trace apart, given its earlier parts if there are any."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,17 +44,21 @@ class Traces:
 
 
 def autoregressive(*, order: int, decay_frames: float) -> Denoise:
-    """Return the deconvolution of one trace, time constants and noise fitted to it."""
+    """Return the deconvolution of one trace; its time constants are fitted the first time."""
 
-    def denoise(trace: NDArray[np.float64]) -> Deconvolved:
+    def denoise(trace: NDArray[np.float64], earlier: Deconvolved | None) -> Deconvolved:
         noise = noise_level(trace)
-        coefficients = fit_coefficients(trace, order=order, noise=noise, decay_frames=decay_frames)
+        coefficients = (
+            earlier.coefficients
+            if earlier
+            else fit_coefficients(trace, order=order, noise=noise, decay_frames=decay_frames)
+        )
         return deconvolve(trace, coefficients=coefficients, noise=noise)
 
     return denoise
 
 
-def above_median(trace: NDArray[np.float64]) -> Deconvolved:
+def above_median(trace: NDArray[np.float64], _: Deconvolved | None) -> Deconvolved:
     """Take what exceeds the median as calcium: enough to find cells."""
     baseline = float(np.median(trace))
     calcium = np.maximum(trace - baseline, 0).astype(np.float32)
@@ -97,23 +101,22 @@ def _descend(
     calcium = calcium.copy()
     raw = np.empty_like(calcium)
     power = overlap.diagonal()
-    parts: list[Deconvolved] = []
+    parts: list[Deconvolved | None] = [None] * len(calcium)
     weights = np.zeros((len(calcium), len(courses)))
     for _ in range(SWEEPS):
         weights = fit_courses(projected - overlap @ calcium, courses)
-        parts = []
         for roi, row in enumerate(overlap.indptr[:-1]):
             others = slice(row, overlap.indptr[roi + 1])
             explained = overlap.data[others] @ calcium[overlap.indices[others]]
             rest = projected[roi] - explained - weights[roi] @ courses
             raw[roi] = calcium[roi] + rest / power[roi]
-            parts.append(denoise(raw[roi].astype(np.float64)))
-            calcium[roi] = parts[-1].calcium
+            part = denoise(raw[roi].astype(np.float64), parts[roi])
+            parts[roi], calcium[roi] = part, part.calcium
     under = (weights / power[:, np.newaxis]) @ courses
     return Traces(
         calcium=calcium,
         raw=raw,
-        deconvolved=tuple(parts),
+        deconvolved=tuple(part for part in parts if part),
         courses=courses,
         background=under.astype(np.float32),
     )
