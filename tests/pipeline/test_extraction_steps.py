@@ -1,0 +1,393 @@
+"""The steps of CNMF, each against a slow plain version or a known answer."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+from scipy.optimize import nnls
+
+from pipeline.blocks import no_progress
+from pipeline.extraction import CnmfParams, Quality
+from pipeline.extraction.background import coarse_blocks, fit_courses, leading_courses
+from pipeline.extraction.dff import delta_f_over_f, mode_percentile
+from pipeline.extraction.evaluation import (
+    active_frames,
+    judge,
+    spatial_correlation,
+    transient_snr,
+)
+from pipeline.extraction.field import Field
+from pipeline.extraction.merging import merge_components
+from pipeline.extraction.seeding import enlarged, seed_images, stretched
+from pipeline.extraction.spatial import connected, dilated, rescaled, update_footprints
+from pipeline.extraction.stream import Stream
+from pipeline.extraction.survey import plan_grid, survey_movie
+from pipeline.movie import Movie
+
+SHAPE = 60, 12, 16
+N_PIXELS = 12 * 16
+FIELD = Field((12, 16), np.ones(N_PIXELS, bool), (2.0, 2.0))
+
+
+def make_stream(frames, *, fill=None, kept=None, memory_bytes=200_000, threads=2):
+    return Stream(
+        movie=Movie(source=frames, rate_hz=10.0),
+        fill=fill,
+        kept=np.ones(len(frames), bool) if kept is None else kept,
+        threads=threads,
+        memory_bytes=memory_bytes,
+        progress=no_progress,
+    )
+
+
+def square(rows, cols, shape=SHAPE[1:]):
+    image = np.zeros(shape, np.float32)
+    image[rows, cols] = 1
+    return image.ravel()
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def frames(rng):
+    return rng.normal(100, 3, SHAPE).astype(np.float32)
+
+
+@pytest.fixture
+def footprints():
+    columns = [square(slice(2, 6), slice(2, 6)), square(slice(5, 9), slice(4, 9))]
+    return sparse.csc_array(np.stack(columns, axis=1))
+
+
+def test_projection_is_the_plain_product(frames, footprints):
+    projected = make_stream(frames).project(footprints, phase="")
+
+    plain = footprints.toarray().T @ frames.reshape(len(frames), -1).T
+    np.testing.assert_allclose(projected, plain, rtol=1e-6)
+
+
+def test_weighing_is_the_plain_product(frames, footprints, rng):
+    traces = rng.normal(size=(2, 60)).astype(np.float32)
+    courses = rng.normal(size=(3, 60)).astype(np.float32)
+
+    local, dense = make_stream(frames).weigh(footprints, traces, courses, phase="")
+
+    flat = frames.reshape(60, -1).T.astype(np.float64)
+    roi = np.repeat([0, 1], np.diff(footprints.indptr))
+    np.testing.assert_allclose(local, (flat @ traces.T)[footprints.indices, roi], rtol=1e-5)
+    np.testing.assert_allclose(dense, flat @ courses.T, rtol=1e-5)
+
+
+def test_blocks_do_not_depend_on_threads(frames, footprints, rng):
+    traces = rng.normal(size=(2, 60)).astype(np.float32)
+
+    one = make_stream(frames, threads=1).weigh(footprints, traces, traces, phase="")
+    many = make_stream(frames, threads=7).weigh(footprints, traces, traces, phase="")
+
+    np.testing.assert_array_equal(one[0], many[0])
+    np.testing.assert_array_equal(one[1], many[1])
+
+
+def test_missing_values_count_as_the_fill_and_lost_frames_as_nothing(frames, footprints):
+    kept = np.arange(60) != 7
+    broken = frames.copy()
+    broken[7] = np.nan
+    broken[3, 4, 4] = np.inf
+    fill = np.full(N_PIXELS, 50, np.float32)
+
+    projected = make_stream(broken, fill=fill, kept=kept).project(footprints, phase="")
+
+    frames[3, 4, 4] = 50
+    whole = make_stream(frames).project(footprints, phase="")
+    np.testing.assert_allclose(projected, whole[:, kept], rtol=1e-6)
+
+
+@pytest.mark.parametrize("memory_bytes", [20_000, 10_000_000])
+def test_survey_is_the_plain_statistics(frames, memory_bytes):
+    movie = Movie(source=frames, rate_hz=10.0)
+    grid = plan_grid(
+        movie, CnmfParams(gsig_px=(5.0, 2.5), decay_time_s=2.0), memory_bytes=10_000_000
+    )
+
+    survey = survey_movie(movie, grid, threads=2, memory_bytes=memory_bytes, progress=no_progress)
+
+    assert (grid.bin_frames, grid.bin_px, grid.shape) == (4, (2, 1), (6, 16))
+    np.testing.assert_allclose(survey.mean, frames.mean(axis=0).ravel(), rtol=1e-6)
+    np.testing.assert_allclose(survey.noise.mean(), 3, rtol=0.05)
+    plain = frames.reshape(15, 4, 6, 2, 16).mean(axis=(1, 3)).reshape(15, -1)
+    np.testing.assert_allclose(survey.small, plain, rtol=1e-6)
+    assert survey.usable.all()
+    assert survey.kept.all()
+
+
+def test_survey_leaves_out_what_is_constant_or_missing(frames):
+    frames[:, 0, 0] = 5
+    frames[10:30, 1, 1] = np.nan
+    frames[10:12, 2, 2] = np.nan
+    frames[50] = np.nan
+    movie = Movie(source=frames, rate_hz=10.0)
+    grid = plan_grid(movie, CnmfParams(gsig_px=(2, 2)), memory_bytes=10_000_000)
+
+    survey = survey_movie(movie, grid, threads=1, memory_bytes=50_000, progress=no_progress)
+
+    assert np.flatnonzero(~survey.usable).tolist() == [0, 17]
+    assert np.flatnonzero(~survey.kept).tolist() == [50]
+    assert np.isfinite(survey.small).all()
+    np.testing.assert_allclose(survey.mean, np.nanmean(frames, axis=0).ravel(), rtol=1e-6)
+
+
+def test_a_long_movie_is_binned_to_fit_the_memory():
+    movie = Movie(source=np.broadcast_to(np.float32(0), (100_000, 64, 64)), rate_hz=30.0)
+
+    grid = plan_grid(movie, CnmfParams(), memory_bytes=10_000_000)
+
+    n_bins = -(-100_000 // grid.bin_frames)
+    assert n_bins * grid.shape[0] * grid.shape[1] * 4 * 8 <= 10_000_000
+
+
+def test_footprints_are_the_non_negative_least_squares(rng, footprints):
+    calcium = rng.gamma(1, size=(2, 400)).astype(np.float32) * 10
+    courses = leading_courses(rng.normal(100, 1, (4, 400)), 2)
+    planted = footprints.toarray() * rng.uniform(0.5, 1.5, (N_PIXELS, 1))
+    flat = planted @ calcium + 100 + rng.normal(0, 0.5, (N_PIXELS, 400))
+    stream = make_stream(flat.T.reshape(400, 12, 16).astype(np.float32))
+
+    found, scaled = update_footprints(
+        stream, dilated(footprints, FIELD), calcium, courses, noise=np.full(N_PIXELS, 0.5)
+    )
+
+    # without the background both sides are centred on what the courses leave
+    keep = np.eye(400) - courses.T @ np.linalg.solve(courses @ courses.T, courses)
+    plain = np.array([nnls((calcium @ keep).T, keep @ pixel)[0] for pixel in flat])
+    inside = found.toarray() > 0
+    np.testing.assert_array_equal(inside, planted > 0)
+    scale = np.linalg.norm(calcium, axis=1) / np.linalg.norm(scaled, axis=1)
+    np.testing.assert_allclose((found.toarray() / scale)[inside], plain[inside], rtol=0.02)
+
+
+def test_footprints_and_calcium_are_scaled_against_each_other(rng, footprints):
+    calcium = rng.gamma(1, size=(2, 9)).astype(np.float32)
+
+    scaled, traces = rescaled(sparse.csc_array(footprints * 3.0), calcium)
+
+    np.testing.assert_allclose(scaled.power(2).sum(axis=0), scaled.sum(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(scaled @ traces, 3 * footprints @ calcium, rtol=1e-5)
+
+
+def test_the_heaviest_piece_is_kept():
+    image = np.zeros((12, 16), np.float32)
+    image[1, 1:5] = 1
+    image[8, 8] = 3
+    image[10, 3:9] = 1
+    image[11, 15] = 0.01
+
+    kept = connected(sparse.csc_array(image.reshape(-1, 1)), frame_shape=(12, 16))
+
+    assert kept.toarray().reshape(12, 16).nonzero()[0].tolist() == [10] * 6
+
+
+def test_dilation_stays_in_the_frame_and_on_usable_pixels():
+    usable = np.ones(N_PIXELS, bool)
+    usable[1] = False
+    corner = sparse.csc_array(square(0, 0)[:, np.newaxis])
+
+    wide = dilated(corner, Field((12, 16), usable, (2.0, 2.0)))
+
+    assert sorted(wide.indices.tolist()) == [0, 16]
+    assert wide.sum() == 1
+
+
+def test_leading_courses_span_the_planted_background(rng):
+    planted = np.stack([np.ones(300), np.sin(np.arange(300) / 9), rng.normal(size=300)])
+    coarse = rng.uniform(1, 3, (30, 3)) @ planted + rng.normal(0, 0.01, (30, 300))
+
+    courses = leading_courses(coarse, 8)
+
+    assert len(courses) == 3
+    rest = planted - fit_courses(planted, courses) @ courses
+    assert np.abs(rest).max() < 0.05
+    np.testing.assert_allclose(np.square(courses).mean(axis=1), 1, rtol=1e-4)
+
+
+def test_a_course_of_one_block_alone_is_no_background(rng):
+    coarse = 100 + rng.uniform(1, 3, (30, 1)) * np.sin(np.arange(300) / 9)
+    coarse[4] += 500 * (rng.random(300) < 0.1)
+
+    assert len(leading_courses(coarse, 8, min_blocks=3)) == 2
+
+
+def test_coarse_blocks_average_what_is_outside_the_cells(footprints):
+    field = Field((12, 16), np.ones(N_PIXELS, bool), (1.5, 2.0))
+
+    blocks = coarse_blocks(footprints, field).toarray()
+
+    assert blocks.shape == (N_PIXELS, 4)
+    np.testing.assert_allclose(blocks.sum(axis=0), 1, rtol=1e-5)
+    assert not blocks[np.unique(footprints.indices)].any()
+
+
+def test_components_of_one_cell_are_merged(footprints, rng):
+    trace = rng.gamma(1, size=200).astype(np.float32)
+    far = sparse.csc_array(square(slice(9, 12), slice(12, 16))[:, np.newaxis])
+    three = sparse.csc_array(sparse.hstack([footprints, far]))
+    calcium = np.stack([trace, 2 * trace, trace])
+
+    merged, traces = merge_components(three, calcium, merge_corr=0.8)
+
+    assert merged.shape[1] == 2
+    whole = np.sort(np.asarray(merged.sum(axis=0)))
+    assert whole[0] == 12
+    cosine = np.corrcoef(traces[:, :], trace)[-1, :-1]
+    np.testing.assert_allclose(cosine, 1, rtol=1e-5)
+
+
+def test_neighbours_with_their_own_traces_are_not_merged(footprints, rng):
+    calcium = rng.gamma(1, size=(2, 200)).astype(np.float32)
+
+    merged, traces = merge_components(footprints, calcium, merge_corr=0.8)
+
+    np.testing.assert_array_equal(merged.toarray(), footprints.toarray())
+    np.testing.assert_allclose(traces, calcium, rtol=1e-6)
+
+
+def test_one_place_holds_one_cell(rng):
+    twice = sparse.csc_array(
+        np.stack([square(slice(2, 7), slice(2, 7)), square(slice(2, 7), slice(3, 8))], axis=1)
+    )
+
+    merged, _ = merge_components(
+        twice, rng.gamma(1, size=(2, 200)).astype(np.float32), merge_corr=0.8
+    )
+
+    assert merged.shape[1] == 1
+
+
+def test_dff_of_a_step_is_known():
+    signal = np.zeros((1, 100))
+    signal[0, 50:60] = 5
+    background = np.full((1, 100), 10.0)
+
+    found = delta_f_over_f(signal, background, window_frames=1000, percentile=20)
+
+    np.testing.assert_allclose(found.dff[0], np.where(signal[0] > 0, 0.5, 0), rtol=1e-6)
+    assert found.window_frames == 100
+    assert found.percentile.tolist() == [20]
+
+
+def test_dff_is_the_plain_running_percentile(rng):
+    signal, background = rng.gamma(2, size=(2, 1, 80)), rng.gamma(9, size=(1, 80))
+
+    found = delta_f_over_f(signal[0], background, window_frames=21, percentile=30)
+
+    def running(trace):
+        padded = np.pad(trace, 10, mode="symmetric")
+        return [np.sort(padded[t : t + 21])[6] for t in range(80)]
+
+    at_rest = np.array(running(signal[0, 0]))
+    expected = (signal[0, 0] - at_rest) / (at_rest + running(background[0]))
+    np.testing.assert_allclose(found.dff[0], expected, rtol=1e-5)
+
+
+def test_dff_is_nan_where_the_baseline_is_not_above_zero():
+    signal = np.ones((1, 40))
+    background = np.concatenate([np.full((1, 20), -5.0), np.full((1, 20), 4.0)], axis=1)
+
+    found = delta_f_over_f(signal, background, window_frames=5, percentile=50)
+
+    assert np.isnan(found.dff[0, :20]).all()
+    np.testing.assert_array_equal(found.dff[0, 20:], 0)
+
+
+def test_mode_percentile_lies_at_the_resting_level(rng):
+    trace = rng.normal(10, 0.1, 1000)
+    trace[800:] += rng.uniform(5, 20, 200)
+
+    assert mode_percentile(trace) == pytest.approx(40, abs=8)
+    assert mode_percentile(np.full(10, 3.0)) == 50
+
+
+def test_snr_is_the_mean_of_the_highest_window_over_the_noise():
+    raw = np.full((2, 100), 3.0, np.float32)
+    raw[0, 40:50] += 8
+
+    snr = transient_snr(raw, np.full(2, 3.0), np.array([2.0, 0.0]), window_frames=20)
+
+    np.testing.assert_allclose(snr, [8 * 10 / 20 / 2, 0])
+
+
+def test_active_frames_average_to_the_difference_from_the_mean():
+    calcium = np.zeros((2, 100), np.float32)
+    calcium[0, [10, 60]] = 5
+
+    weights = active_frames(calcium)
+
+    assert weights[0, 10] == pytest.approx(0.5 - 0.01)
+    np.testing.assert_allclose(weights[0].sum(), 0, atol=1e-5)
+    assert not weights[1].any()
+
+
+def test_spatial_correlation_is_pearsons(footprints, rng):
+    support = dilated(footprints, FIELD)
+    images = rng.normal(size=support.data.size)
+
+    rval = spatial_correlation(images, support)
+
+    for roi in range(2):
+        column = slice(*support.indptr[roi : roi + 2])
+        assert rval[roi] == pytest.approx(
+            np.corrcoef(images[column], support.data[column])[0, 1], abs=1e-6
+        )
+
+
+def test_reasons_name_value_and_limit():
+    numbers = np.array([9.0, 0.5], np.float32)
+    quality = Quality(
+        snr=numbers,
+        rval=np.array([0.9, np.nan], np.float32),
+        area_px=np.array([100, 3]),
+        noise=numbers,
+        baseline=numbers,
+        decay_time_s=numbers,
+        rise_time_s=numbers,
+        dff_percentile=numbers,
+    )
+
+    verdict = judge(quality, CnmfParams())
+
+    assert verdict.accepted.tolist() == [True, False]
+    assert verdict.reasons == (
+        "",
+        "snr 0.50 is below 2; rval nan is below 0.6; area_px 3.00 is below 19.635",
+    )
+
+
+def test_seed_images_peak_at_a_cell(rng):
+    rest = rng.normal(0, 1, (200, 12, 16)).astype(np.float32)
+    rows, cols = np.indices((12, 16))
+    cell = np.exp(-((rows - 6) ** 2 + (cols - 9) ** 2) / 8)
+    rest[::20] += 20 * cell
+
+    images = seed_images(rest.reshape(200, -1), FIELD)
+
+    for image in (images.corr, images.pnr):
+        row, col = np.unravel_index(image.argmax(), image.shape)
+        assert np.hypot(row - 6, col - 9) < 2
+    assert images.pnr.max() > 10
+
+
+def test_bins_are_stretched_to_frames():
+    traces = stretched(np.array([[1.0, 3.0]], np.float32), bin_frames=4, n_frames=7)
+
+    np.testing.assert_allclose(traces, [[1, 1, 1.25, 1.75, 2.25, 2.75, 3]])
+
+
+def test_small_footprints_are_enlarged():
+    movie = Movie(source=np.zeros((20, 5, 6), np.float32), rate_hz=10.0)
+    grid = plan_grid(movie, CnmfParams(gsig_px=(5, 5)), memory_bytes=10**7)
+
+    large = enlarged(sparse.csc_array(np.arange(9.0)[:, np.newaxis]), grid)
+
+    expected = np.kron(np.arange(9).reshape(3, 3), np.ones((2, 2)))[:5]
+    np.testing.assert_array_equal(large.toarray()[:, 0].reshape(5, 6), expected)
