@@ -11,6 +11,7 @@ from schemas.settings import PROJECT_VARIABLE, ProjectError, Settings
 APP_PORT = 8501
 LOOPBACK = "127.0.0.1"
 ACCENT = "#0d7d83"
+ACCENT_ON_DARK = "#35a7ad"
 ENTRY = Path(__file__).parent / "browser" / "main.py"
 
 
@@ -42,7 +43,8 @@ def serve(settings: Settings, *, port: int, address: str) -> None:
         "server.fileWatcherType": "none",
         "browser.gatherUsageStats": "false",
         "client.toolbarMode": "minimal",
-        "theme.primaryColor": ACCENT,
+        "theme.light.primaryColor": ACCENT,
+        "theme.dark.primaryColor": ACCENT_ON_DARK,
     }
     arguments = [f"--{name}={value}" for name, value in options.items()]
     environment = {**os.environ, PROJECT_VARIABLE: str(settings.folder)}

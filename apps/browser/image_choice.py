@@ -74,12 +74,13 @@ def _choose_limits(image: NDArray[Any], name: str) -> tuple[float, float]:
     usual = tuple(float(limit) for limit in np.nanpercentile(image, CONTRAST))
     step = (highest - lowest) / CONTRAST_STEPS
     form = "%.0f" if step > 1 else "%.3g"
-    return st.slider("Contrast", lowest, highest, usual, step, format=form, key=f"contrast {name}")
+    key = f"contrast {name} {lowest} {highest}"
+    return st.slider("Contrast", lowest, highest, usual, step, format=form, key=key)
 
 
 def _choose_plane(n_planes: int) -> int:
     """Ask which plane of a volume is shown."""
-    return int(st.slider("Plane", 0, n_planes - 1, n_planes // 2, key="plane"))
+    return int(st.slider("Plane", 0, n_planes - 1, n_planes // 2, key=f"plane of {n_planes}"))
 
 
 def _correction(

@@ -48,7 +48,7 @@ def _show_queue(database: Database) -> None:
         st.caption("No job runs or waits.")
         return
     table["step"] = table["step"].replace(STEPS)
-    st.dataframe(table, hide_index=True, column_config=COLUMNS, key="queue")
+    st.dataframe(table, hide_index=True, column_config=COLUMNS, key="queue", placeholder="")
 
 
 def _show_failures(database: Database) -> None:

@@ -6,6 +6,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from apps import queries
 from apps.browser.session import with_database
+from apps.browser.steps import say_state
 from pipeline.plots import correlation_figure, shifts_figure
 from schemas.connection import Database
 
@@ -22,13 +23,13 @@ def show_motion(database: Database, key: queries.Key) -> None:
     """Show the motion corrections of a recording, one below the other."""
     asked = queries.corrections(database, key)
     if not asked:
-        st.info("No motion correction was asked for: `mesmerize submit motion`, then populate.")
+        say_state("motion_correction", None)
     for row in asked:
         st.subheader(f"Parameters '{row['name']}'")
         if row["state"] == "done":
             _show_correction(queries.correction(database, row["key"]), row["motion_hash"])
         else:
-            st.info(f"The motion correction: {row['state']}.")
+            say_state("motion_correction", row["state"])
 
 
 def _show_correction(correction: queries.Key, identity: str) -> None:

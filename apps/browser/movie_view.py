@@ -6,6 +6,7 @@ import streamlit as st
 
 from apps import queries
 from apps.browser.session import with_database
+from apps.browser.steps import say_state
 from apps.browser.viewer import image_viewer
 from pipeline.movie import Movie
 from schemas.connection import Database
@@ -44,18 +45,19 @@ def _choose_frame(facts: queries.Key) -> int:
     if last == 0:
         return 0
     slider, number, time = st.columns([8, 2, 2], vertical_alignment="bottom")
-    st.session_state.setdefault("frame", 0)
-    st.session_state["frame"] = min(st.session_state["frame"], last)
-    frame = slider.slider("Frame", 0, last, key="frame")
+    for name in ("frame", "go to"):  # of a longer movie that was looked at before
+        st.session_state[name] = min(st.session_state.get(name, 0), last)
+    frame = slider.slider("Frame", 0, last, key="frame", on_change=_follow, args=("frame", "go to"))
     number.number_input(
-        "Go to frame", 0, last, value=frame, key=f"go {frame}", on_change=_go, args=(frame,)
+        "Go to frame", 0, last, key="go to", on_change=_follow, args=("go to", "frame")
     )
     time.markdown(f"at **{frame / facts['rate_hz']:.2f} s**")
     return int(frame)
 
 
-def _go(frame: int) -> None:
-    st.session_state["frame"] = st.session_state[f"go {frame}"]
+def _follow(moved: str, other: str) -> None:
+    """Move the other of the two ways to choose a frame."""
+    st.session_state[other] = st.session_state[moved]
 
 
 def _choose_correction(database: Database, key: queries.Key) -> queries.Key | None:
@@ -63,8 +65,7 @@ def _choose_correction(database: Database, key: queries.Key) -> queries.Key | No
     asked = queries.corrections(database, key)
     done = [row for row in asked if row["state"] == "done"]
     if not done:
-        state = asked[0]["state"] if asked else "was not asked for (mesmerize submit motion)"
-        st.info(f"The motion correction: {state}.")
+        say_state("motion_correction", asked[0]["state"] if asked else None)
         return None
     if len(done) == 1:
         return done[0]

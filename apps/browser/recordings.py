@@ -21,7 +21,10 @@ COLUMNS = {
     "n_planes": "Planes",
     "n_accepted": st.column_config.NumberColumn("ROIs", help="accepted"),
     "n_rois": st.column_config.NumberColumn("of", help="with the rejected ones"),
-    **STEPS,
+    "recording_info": "Info",
+    "motion_correction": "Motion",
+    "segmentation": "Segmentation",
+    "trace": "Traces",
 }
 
 
@@ -42,6 +45,7 @@ def show(database: Database) -> None:
         column_order=list(COLUMNS),
         on_select="rerun",
         selection_mode=["single-row", "single-cell"],
+        placeholder="",
         key=TABLE,
     )
     _open(found, picked["selection"])

@@ -8,6 +8,7 @@ import streamlit as st
 from apps import queries
 from apps.browser.image_choice import choose_image
 from apps.browser.session import with_database
+from apps.browser.steps import say_state
 from apps.browser.trace_view import show_traces
 from apps.browser.viewer import Outlines, image_viewer, picked_rois
 from schemas.connection import Database
@@ -15,11 +16,6 @@ from schemas.connection import Database
 AT_FIRST = 6
 """ROIs that are selected when the page is opened: those with the best signal."""
 
-WAITS = {
-    "pending": "The segmentation is pending: compute it with `mesmerize populate`.",
-    "running": "The segmentation is running; its ROIs appear here when it is done.",
-    "error": "The segmentation failed; the reason is above.",
-}
 COLUMNS = {
     "roi_id": st.column_config.NumberColumn("ROI"),
     "accepted": st.column_config.CheckboxColumn("Accepted"),
@@ -41,10 +37,9 @@ def show_rois(database: Database, key: queries.Key) -> None:
     """Show the ROIs of a recording, as far as they are computed."""
     segmentation = _choose_segmentation(database, key)
     rois = pd.DataFrame()
-    if segmentation is None:
-        st.info("No segmentation was asked for: `mesmerize submit segmentation`, then populate.")
-    elif segmentation["state"] != "done":
-        st.info(WAITS[segmentation["state"]])
+    state = segmentation["state"] if segmentation else None
+    if state != "done":
+        say_state("segmentation", state)
     else:
         rois = queries.rois(database, segmentation["key"])
         if rois.empty:
@@ -69,12 +64,14 @@ def _choose_segmentation(database: Database, key: queries.Key) -> queries.Key | 
     if len(found) <= 1:
         return found[0] if found else None
     motions = queries.motion_names(database)
-    return st.selectbox(
+    by_id = {row["segmentation_id"]: row for row in found}
+    chosen = st.selectbox(
         "Segmentation",
-        found,
-        format_func=lambda row: _describe(row, motions.get(row["motion_hash"])),
+        list(by_id),
+        format_func=lambda name: _describe(by_id[name], motions.get(by_id[name]["motion_hash"])),
         key="segmentation",
     )
+    return by_id[chosen]
 
 
 def _describe(segmentation: queries.Key, motion: str | None) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 import streamlit as st
 
 from apps.browser.session import with_database
+from apps.queries import RECORDING
 from populate_workers.queue import Failure, retry
 from schemas.connection import Database
 
@@ -12,7 +13,7 @@ STEPS = {
     "recording_info": "Recording info",
     "motion_correction": "Motion correction",
     "segmentation": "Segmentation",
-    "trace": "Traces",
+    "trace": "Trace extraction",
 }
 STATES = {
     "done": ("done", "#2e9e6b"),
@@ -65,20 +66,32 @@ def try_again(
 
 def failure_card(failure: Failure) -> None:
     """Show why a job failed, in full, with the whole story folded, and a way to try again."""
-    name = " / ".join(str(failure.key[part]) for part in ("animal_id", "session", "trial"))
+    identity = f"{failure.step} {sorted(failure.key.items())}"
     with st.container(border=True):
-        text, action = st.columns([6, 1])
-        text.markdown(f"**{STEPS.get(failure.step, failure.step)}** of")
-        text.text(name)
-        text.caption(f"failed {failure.when:%Y-%m-%d %H:%M:%S} on {failure.host}")
-        identity = f"{failure.step} {sorted(failure.key.items())}"
-        action.button(
-            "Try again",
-            key=f"retry {identity}",
-            icon=":material/refresh:",
-            on_click=try_again,
-            args=(failure.step, failure.key),
-        )
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"**{STEPS.get(failure.step, failure.step)}**", width="content")
+            st.text(" · ".join(str(failure.key[part]) for part in RECORDING), width="content")
+            st.caption(f"failed {failure.when:%Y-%m-%d %H:%M:%S} on {failure.host}")
+            st.button(
+                "Try again",
+                key=f"retry {identity}",
+                icon=":material/refresh:",
+                on_click=try_again,
+                args=(failure.step, failure.key),
+            )
         st.code(failure.message, language=None, wrap_lines=True)
         with st.expander("The whole story, for a bug report", key=f"story {identity}"):
             st.code(failure.traceback, language="pytb")
+
+
+def say_state(step: str, state: str | None) -> None:
+    """Say that a step is not done, and what to do; None: it was not asked for."""
+    what = STEPS[step].lower()
+    sentences = {
+        None: f"No {what} was asked for: `mesmerize submit {what.split()[0]}`, then "
+        "`mesmerize populate`.",
+        "pending": f"{STEPS[step]} is pending: compute it with `mesmerize populate`.",
+        "running": f"{STEPS[step]} is running: reload this page when it is done.",
+        "error": f"{STEPS[step]} failed; the reason is at the top of this page.",
+    }
+    st.info(sentences[state])

@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from apps import queries
+from apps.browser.steps import say_state
 from pipeline.plots import traces_figure
 from pipeline.plots.envelope import SCREEN_POINTS
 from schemas.connection import Database
@@ -34,7 +35,7 @@ def show_traces(database: Database, segmentation: queries.Key, selected: Sequenc
         The ROIs.
     """
     if segmentation["trace_state"] != "done":
-        st.info(f"The traces: {segmentation['trace_state']}.")
+        say_state("trace", segmentation["trace_state"])
         return
     what, scale = st.columns([3, 2], vertical_alignment="bottom")
     kind = what.segmented_control("Traces", list(KINDS), default="dF/F", required=True, key="kind")
@@ -66,6 +67,6 @@ def _choose_frames(times_s: np.ndarray) -> slice:
     if len(times_s) <= SCREEN_POINTS:
         return slice(None)
     end = float(times_s[-1])
-    first, last = st.slider("Time (s)", 0.0, end, (0.0, end), key="period")
+    first, last = st.slider("Time (s)", 0.0, end, (0.0, end), key=f"period {end}")
     start, stop = np.searchsorted(times_s, [first, last])
     return slice(int(start), int(stop) + 1)

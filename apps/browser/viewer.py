@@ -13,7 +13,6 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from pipeline.plots import grey_png, roi_color
-from pipeline.plots.colors import QUIET
 
 HTML = """
 <div class="viewer">
@@ -40,6 +39,7 @@ canvas { display: block; touch-action: none; }
   background: rgba(20, 20, 20, 0.88); color: white; font-size: 12.5px; line-height: 1.45;
   white-space: pre-line; pointer-events: none; }
 """
+REJECTED = "#d0d0d0"
 NUMBERS = {"snr": "SNR", "rval": "spatial correlation"}
 
 
@@ -110,7 +110,7 @@ def _outline(roi: dict[str, Any]) -> dict[str, Any]:
     return {
         "id": int(roi["roi_id"]),
         "accepted": bool(roi["accepted"]),
-        "color": roi_color(roi["roi_id"]) if roi["accepted"] else QUIET,
+        "color": roi_color(roi["roi_id"]) if roi["accepted"] else REJECTED,
         "center": [float(roi["centroid_row_px"]), float(roi["centroid_col_px"])],
         "contour": roi["contour_px"].round(2).tolist(),
         "tip": "\n".join(lines),

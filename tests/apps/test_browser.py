@@ -170,17 +170,17 @@ def test_every_image_is_shown(open_recording, name):
 @pytest.mark.parametrize(
     ("trial", "tab", "sentence"),
     [
-        ("new", TABS[0], "segmentation is pending"),
+        ("new", TABS[0], "Segmentation is pending"),
         ("new", TABS[0], "Nothing has been read from the movie yet"),
         ("new", TABS[1], "when its recording info is computed"),
         ("new", TABS[2], "pending"),
         ("looked at", TABS[0], "No segmentation was asked for"),
-        ("looked at", TABS[1], "was not asked for"),
+        ("looked at", TABS[1], "No motion correction was asked for"),
         ("looked at", TABS[2], "No motion correction was asked for"),
         ("failed", TABS[0], "pending"),
-        ("failed", TABS[1], "error"),
+        ("failed", TABS[1], "Motion correction failed"),
         ("empty", TABS[0], "found no ROI"),
-        ("traceless", TABS[0], "The traces: pending"),
+        ("traceless", TABS[0], "Trace extraction is pending"),
     ],
 )
 def test_what_is_not_there_is_said(open_recording, trial, tab, sentence):
@@ -243,7 +243,12 @@ def test_jobs_shows_states_and_errors_in_full(lab, open_page):
 
     assert not app.exception
     queue = app.dataframe[0].value
-    assert set(queue["step"]) == {"Recording info", "Motion correction", "Segmentation", "Traces"}
+    assert set(queue["step"]) == {
+        "Recording info",
+        "Motion correction",
+        "Segmentation",
+        "Trace extraction",
+    }
     assert set(queue["state"]) == {"pending"}
     assert "new" in set(queue["trial"])
     assert any("larger than the frame" in block.value for block in app.code)
