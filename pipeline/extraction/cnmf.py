@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from pipeline.blocks import DEFAULT_MEMORY_BYTES, DEFAULT_THREADS, Progress, no_progress
+from pipeline.checks import check_in_range
 from pipeline.extraction.dff import delta_f_over_f
 from pipeline.extraction.evaluation import active_frames, judge, measure, spatial_correlation
 from pipeline.extraction.field import Field
@@ -33,6 +34,7 @@ from pipeline.movie import Movie
 PLANE_NDIM = 3
 REFINEMENTS = 2
 MIN_FRAMES = 10
+MIN_DECAY_FRAMES = 0.2
 CELL_GSIGS = 4
 """Size of a whole cell, in half-sizes."""
 
@@ -88,7 +90,11 @@ def extract_sources(
     -----
     A value that is not finite is missing. A pixel that misses in more than a tenth of the frames
     belongs to no footprint and to no background; elsewhere the mean of the pixel stands in. A
-    frame without any finite value is left out and NaN in every trace.
+    frame without any finite value is left out and NaN in every trace. A pixel that never changes
+    is dead and left out, too.
+
+    Cells are sought in a copy of the movie, binned to fit the memory; a warning says so where a
+    bin gets longer than a transient.
     """
     check_movie(movie, params, memory_bytes=memory_bytes)
     budget = memory_bytes // 2
@@ -126,7 +132,8 @@ def check_movie(movie: Movie, params: CnmfParams, *, memory_bytes: int) -> None:
         If the movie has several planes, no rate, too few frames, is smaller than a cell, or the
         memory does not hold enough of it.
     """
-    movie.require_rate_hz()
+    rate_hz = movie.require_rate_hz()
+    check_in_range("decay_time_s", params.decay_time_s, MIN_DECAY_FRAMES / rate_hz, np.inf)
     if len(movie.shape) != PLANE_NDIM:
         raise ValueError(
             f"CNMF works on one plane, (n_frames, n_rows, n_cols); {movie.name} has shape "

@@ -1,5 +1,6 @@
 """The first pass: statistics of each pixel, and a small movie to find the cells in."""
 
+import warnings
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -76,6 +77,12 @@ def plan_grid(movie: Movie, params: CnmfParams, *, memory_bytes: int) -> Grid:
     decay_frames = params.decay_time_s * movie.require_rate_hz()
     max_bins = memory_bytes // (4 * SMALL_MOVIE_COPIES * shape[0] * shape[1])
     for_memory = -(-movie.n_frames // max(1, max_bins))
+    if for_memory > max(1.0, decay_frames):
+        warnings.warn(
+            f"the memory holds {movie.name} only in bins of {for_memory} frames, longer than a "
+            f"transient of {decay_frames:.0f}: dim cells may be missed; give more memory_bytes.",
+            stacklevel=3,
+        )
     cell_of_pixel = (np.arange(n_rows) // rows)[:, np.newaxis] * shape[1] + (
         np.arange(n_cols) // cols
     )

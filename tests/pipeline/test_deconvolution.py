@@ -10,10 +10,9 @@ from pipeline.extraction.deconvolution import (
     deconvolve,
     fit_coefficients,
     noise_level,
-    oasis,
-    spikes_of,
     time_constants_of,
 )
+from pipeline.extraction.oasis import oasis, spikes_of
 
 FIRST_ORDER = coefficients_of(20, 0)
 SECOND_ORDER = coefficients_of(20, 2)

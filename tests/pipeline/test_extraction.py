@@ -343,6 +343,13 @@ def test_a_movie_without_rate_is_refused():
         extract_sources(movie, PARAMS)
 
 
+def test_a_decay_shorter_than_a_frame_is_refused():
+    movie, _ = one_cell_movie()
+
+    with pytest.raises(ValueError, match="decay_time_s must be between 0.2 and inf; got 0.1"):
+        extract_sources(replace(movie, rate_hz=1.0), replace(PARAMS, decay_time_s=0.1))
+
+
 def test_a_cell_that_does_not_fit_into_the_frame_is_refused():
     movie, _ = one_cell_movie()
 

@@ -141,7 +141,8 @@ def test_survey_leaves_out_what_is_constant_or_missing(frames):
 def test_a_long_movie_is_binned_to_fit_the_memory():
     movie = Movie(source=np.broadcast_to(np.float32(0), (100_000, 64, 64)), rate_hz=30.0)
 
-    grid = plan_grid(movie, CnmfParams(), memory_bytes=10_000_000)
+    with pytest.warns(UserWarning, match="in bins of .* frames, longer than a transient of 21"):
+        grid = plan_grid(movie, CnmfParams(), memory_bytes=10_000_000)
 
     n_bins = -(-100_000 // grid.bin_frames)
     assert n_bins * grid.shape[0] * grid.shape[1] * 4 * 8 <= 10_000_000
