@@ -8,7 +8,7 @@ from apps.browser.session import with_database
 from apps.browser.steps import STEPS, SYMBOLS
 from schemas.connection import Database
 
-TABLE = "recordings"
+OPENED = "opened recordings"
 COLUMNS = {
     "animal_id": "Animal",
     "session": "Session",
@@ -31,6 +31,7 @@ COLUMNS = {
 @with_database
 def show(database: Database) -> None:
     """Show the page."""
+    st.query_params.clear()  # the way back leads here with those of the recording
     st.title("Recordings")
     table = queries.recordings(database)
     if table.empty:
@@ -46,7 +47,8 @@ def show(database: Database) -> None:
         on_select="rerun",
         selection_mode=["single-row", "single-cell"],
         placeholder="",
-        key=TABLE,
+        # a new table after each opening: what was clicked before is not clicked again
+        key=f"recordings {st.session_state.get(OPENED, 0)}",
     )
     _open(found, picked["selection"])
 
@@ -79,6 +81,7 @@ def _open(table: pd.DataFrame, selection: dict) -> None:
     rows = selection["rows"] or [row for row, _ in selection["cells"]]
     if rows:
         key = table.iloc[rows[0]][list(queries.RECORDING)].to_dict()
+        st.session_state[OPENED] = st.session_state.get(OPENED, 0) + 1
         st.switch_page("recording.py", query_params=key)
 
 
