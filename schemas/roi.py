@@ -1,6 +1,7 @@
 """ROIs: where they come from, their footprints, and their traces."""
 
 import hashlib
+from dataclasses import replace
 
 import datajoint as dj
 
@@ -66,6 +67,7 @@ class Segmentation(dj.Computed):
     n_frames : int32                 # of the traces
     rate_hz : float64                # of the traces, in frames per second
     dff_window_frames : int32        # running window of the dF/F baseline that was used
+    border_px : int32                # edge without ROIs: of the parameters or the motion
     versions : json                  # software that computed it
     """
 
@@ -85,6 +87,7 @@ class Segmentation(dj.Computed):
         reason="" : varchar(255)       # why it was rejected
         area_px : int32
         snr=null : float32             # highest transient over noise
+        solidity=null : float32        # area over that of the convex hull
         rval=null : float32            # correlation in space of footprint and active frames
         noise=null : float32           # standard deviation, in units of the movie
         baseline=null : float32        # of the denoised trace, in units of the movie
@@ -100,25 +103,25 @@ class Segmentation(dj.Computed):
 
     def make_fetch(self, key):
         task = (SegmentationTask * SegmentationParams & key).fetch1()
-        movie = movie_source(key, task["motion_hash"])
-        return movie, task["motion_hash"], task["params"]
+        movie, border_px = movie_source(key, task["motion_hash"])
+        return movie, border_px, task["motion_hash"], task["params"]
 
-    def make_compute(self, key, arguments, motion_hash, values):
+    def make_compute(self, key, arguments, border_px, motion_hash, values):
         params = params_from_dict(CnmfParams, values)
+        params = replace(params, border_px=max(params.border_px, border_px))
         resources = RESOURCES.get()
         movie = open_movie(**arguments)
         sources = extract_sources(movie, params, **resources.as_arguments())
         with new_folder(resources.settings, ".zarr") as folder:
             save_sources(sources, folder)
-        return sources, folder, movie.require_rate_hz(), motion_hash
+        row = {"motion_hash": motion_hash, "border_px": params.border_px}
+        return sources, folder, {**row, "rate_hz": movie.require_rate_hz()}
 
-    def make_insert(self, key, sources, folder, rate_hz, motion_hash):
-        row = {
-            "motion_hash": motion_hash,
+    def make_insert(self, key, sources, folder, row):
+        row |= {
             "n_rois": len(sources.accepted),
             "n_accepted": int(sources.accepted.sum()),
             "n_frames": sources.denoised.shape[1],
-            "rate_hz": rate_hz,
             "dff_window_frames": sources.dff_window_frames,
             "versions": software_versions(),
         }
@@ -218,13 +221,15 @@ def _motion_hash(recording, motion):
 
 
 def movie_source(recording, motion_hash):
-    """Return what `open_movie` needs for a recording, as recorded or motion-corrected."""
+    """Return what `open_movie` needs for a recording, as recorded or corrected, and its border.
+
+    In the border of a corrected movie, in pixels, a frame may have no content of its own.
+    """
     if motion_hash is None:
-        return movie_arguments(recording)
-    correction = MotionCorrection & recording & {"motion_hash": motion_hash}
-    reference, rate_hz = correction.fetch1("movie", "rate_hz")
-    path = stored_path(RESOURCES.get().settings, reference)
-    return {"path": path, "rate_hz": rate_hz}
+        return movie_arguments(recording), 0
+    correction = (MotionCorrection & recording & {"motion_hash": motion_hash}).fetch1()
+    path = stored_path(RESOURCES.get().settings, correction["movie"])
+    return {"path": path, "rate_hz": correction["rate_hz"]}, correction["border_px"]
 
 
 def roi_rows(sources):

@@ -19,7 +19,7 @@ from scipy import sparse
 from pipeline.blocks import DEFAULT_MEMORY_BYTES, DEFAULT_THREADS, Progress, no_progress
 from pipeline.checks import check_in_range
 from pipeline.extraction.dff import delta_f_over_f
-from pipeline.extraction.evaluation import active_frames, judge, measure, spatial_correlation
+from pipeline.extraction.evaluation import active_frames, judge, measure, measure_shapes
 from pipeline.extraction.field import Field
 from pipeline.extraction.merging import merge_components
 from pipeline.extraction.params import CnmfParams
@@ -216,23 +216,24 @@ def _sources(
     local, dense = stream.weigh(support, active, traces.courses, phase="evaluation")
     denoised = traces.calcium + _column([part.baseline for part in traces.deconvolved])
     images = background_images(dense, footprints, denoised, traces.courses, survey.usable)
-    shapes = local - _elsewhere(support, footprints, denoised, active, images, traces.courses)
+    images_of_active = local - _elsewhere(
+        support, footprints, denoised, active, images, traces.courses
+    )
     dff = delta_f_over_f(
         traces.raw,
         traces.background,
         window_frames=max(1, round(params.dff_window_s * rate_hz)),
         percentile=params.dff_percentile,
     )
+    n_rows, n_cols = stream.movie.frame_shape
     quality = measure(
         traces,
-        footprints,
-        rval=spatial_correlation(shapes, support),
+        measure_shapes(images_of_active, support, footprints, (n_rows, n_cols)),
         dff=dff,
         rate_hz=rate_hz,
         decay_time_s=params.decay_time_s,
     )
     verdict = judge(quality, params)
-    n_rows, n_cols = stream.movie.frame_shape
     spikes = np.array([part.spikes for part in traces.deconvolved], np.float32)
     return Sources(
         footprints=footprints,

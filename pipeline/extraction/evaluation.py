@@ -13,6 +13,7 @@ from pipeline.extraction.dff import Dff
 from pipeline.extraction.params import CnmfParams
 from pipeline.extraction.sources import Quality
 from pipeline.extraction.temporal import Traces
+from pipeline.rois import solidity
 
 ACTIVE_PERCENTILE = 98
 """Frames in which the calcium of a component exceeds this percentile count as active."""
@@ -34,22 +35,50 @@ def judge(quality: Quality, params: CnmfParams) -> Verdict:
         "; ".join(
             f"{name} {value:.2f} is below {limit:g}"
             for name, value, limit in (
-                ("snr", snr, params.min_snr),
-                ("rval", rval, params.min_rval),
-                ("area_px", area_px, params.min_area_px),
+                ("snr", quality.snr[roi], params.min_snr),
+                ("rval", quality.rval[roi], params.min_rval),
+                ("solidity", quality.solidity[roi], params.min_solidity),
+                ("area_px", quality.area_px[roi], params.min_area_px),
             )
             if not value >= limit  # also NaN
         )
-        for snr, rval, area_px in zip(quality.snr, quality.rval, quality.area_px, strict=True)
+        for roi in range(len(quality.snr))
     )
     return Verdict(np.array([not reason for reason in reasons], np.bool_), reasons)
 
 
+class Shapes(NamedTuple):
+    """What the footprints look like, every array ``(n_rois,)``."""
+
+    rval: NDArray[np.float32]
+    """Correlation in space of the footprint and the mean image of the active frames."""
+
+    solidity: NDArray[np.float32]
+    """Area over that of the convex hull."""
+
+    area_px: NDArray[np.int64]
+    """Number of pixels."""
+
+
+def measure_shapes(
+    images: NDArray[np.float64],
+    support: sparse.csc_array,
+    footprints: sparse.csc_array,
+    frame_shape: tuple[int, int],
+) -> Shapes:
+    """Compare each footprint with its image on its support, and measure its outline."""
+    columns = np.split(footprints.indices, footprints.indptr[1:-1])[: footprints.shape[1]]
+    return Shapes(
+        rval=spatial_correlation(images, support),
+        solidity=np.array([solidity(pixels, frame_shape) for pixels in columns], np.float32),
+        area_px=np.diff(footprints.indptr).astype(np.int64),
+    )
+
+
 def measure(
     traces: Traces,
-    footprints: sparse.csc_array,
+    shapes: Shapes,
     *,
-    rval: NDArray[np.float32],
     dff: Dff,
     rate_hz: float,
     decay_time_s: float,
@@ -62,8 +91,9 @@ def measure(
     baseline = np.array([part.baseline for part in parts], np.float32)
     return Quality(
         snr=transient_snr(traces.raw, baseline, noise, window_frames=window),
-        rval=rval,
-        area_px=np.diff(footprints.indptr).astype(np.int64),
+        rval=shapes.rval,
+        solidity=shapes.solidity,
+        area_px=shapes.area_px,
         noise=noise,
         baseline=baseline,
         decay_time_s=np.array([decay / rate_hz for decay, _ in constants], np.float32),

@@ -14,6 +14,7 @@ LIMITS = {
     "merge_corr": (0, 1),
     "min_snr": (0, 1000),
     "min_rval": (-1, 1),
+    "min_solidity": (0, 1),
     "border_px": (0, 1000),
     "dff_window_s": (0.1, 36_000),
 }
@@ -58,6 +59,9 @@ class CnmfParams:
 
     min_rval: float = 0.6
     """Smallest correlation in space of footprint and active frames to be accepted."""
+
+    min_solidity: float = 0.5
+    """Smallest part of its convex hull that a footprint fills, to be accepted."""
 
     border_px: int = 0
     """Pixels along each edge that belong to no cell; after motion correction, its largest shift."""

@@ -27,6 +27,9 @@ class Quality(NamedTuple):
     rval: NDArray[np.float32]
     """Correlation in space of the footprint and the mean image of the active frames."""
 
+    solidity: NDArray[np.float32]
+    """Area of the footprint over that of its convex hull, 0 to 1; low for a ragged one."""
+
     area_px: NDArray[np.int64]
     """Number of pixels of the footprint."""
 

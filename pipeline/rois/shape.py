@@ -4,6 +4,7 @@ A footprint is one column of a footprint matrix: ``(n_pixels,)`` or ``(n_pixels,
 sparse, pixels in C order. The centre of the pixel in row 3 and column 5 is the point (3, 5).
 """
 
+import cv2
 import numpy as np
 from contourpy import contour_generator
 from numpy.typing import NDArray
@@ -157,3 +158,31 @@ def _area(polygon: NDArray[np.float64]) -> float:
     """Return the area of a closed polygon, by the shoelace formula."""
     rows, cols = polygon.T
     return float(abs(rows[:-1] @ cols[1:] - rows[1:] @ cols[:-1]) / 2)
+
+
+def solidity(pixels: NDArray[np.integer], frame_shape: tuple[int, int]) -> float:
+    """Return the part of its convex hull that a set of pixels fills.
+
+    Parameters
+    ----------
+    pixels : array, (n_pixels,)
+        Index of each pixel in a frame, in C order.
+    frame_shape : tuple of int
+        ``(n_rows, n_cols)``.
+
+    Returns
+    -------
+    float
+        0 to 1: 1 for a rectangle along the axes, about 0.9 for a disc, less for a ragged shape.
+
+    Examples
+    --------
+    >>> solidity(np.array([0, 1, 10, 11]), (10, 10))
+    1.0
+    """
+    if not pixels.size:
+        return 0.0
+    rows, cols = np.divmod(pixels, frame_shape[1])
+    corners = [(rows + down, cols + right) for down in (0, 1) for right in (0, 1)]
+    points = np.concatenate([np.stack(corner, axis=1) for corner in corners]).astype(np.int32)
+    return float(pixels.size / cv2.contourArea(cv2.convexHull(points)))

@@ -346,6 +346,7 @@ def test_reasons_name_value_and_limit():
     numbers = np.array([9.0, 0.5], np.float32)
     quality = Quality(
         snr=numbers,
+        solidity=np.array([0.9, 0.4], np.float32),
         rval=np.array([0.9, np.nan], np.float32),
         area_px=np.array([100, 3]),
         noise=numbers,
@@ -360,7 +361,8 @@ def test_reasons_name_value_and_limit():
     assert verdict.accepted.tolist() == [True, False]
     assert verdict.reasons == (
         "",
-        "snr 0.50 is below 2; rval nan is below 0.6; area_px 3.00 is below 19.635",
+        "snr 0.50 is below 2; rval nan is below 0.6; solidity 0.40 is below 0.5; "
+        "area_px 3.00 is below 19.635",
     )
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from pipeline.rois import centroid_px, contour_px, footprint_image, footprint_mask
+from pipeline.rois import centroid_px, contour_px, footprint_image, footprint_mask, solidity
 
 SHAPE = 40, 50
 
@@ -114,3 +114,15 @@ def test_a_footprint_without_a_shape_is_refused(footprint, message):
 def test_a_level_outside_of_its_range_is_refused(function):
     with pytest.raises(ValueError, match="level must be between 0.01 and 0.99; got 1"):
         function(gaussian(), SHAPE, level=1)
+
+
+def test_solidity_is_high_for_a_disc_and_low_for_a_ring_that_is_open():
+    rows, cols = np.indices((40, 50))
+    distance = np.hypot(rows - 20, cols - 25)
+    disc = np.flatnonzero(distance < 10)
+    arc = np.flatnonzero((distance < 10) & (distance > 8) & (rows < 20))
+
+    assert solidity(disc, (40, 50)) > 0.85
+    assert solidity(arc, (40, 50)) < 0.45
+    assert solidity(np.array([], np.int32), (40, 50)) == 0
+    assert solidity(disc[:1], (40, 50)) == 1
