@@ -57,17 +57,17 @@ def start(settings: Settings) -> None:
     """
     folder = settings.folder / SERVER_FOLDER
     owner = _server_owner(settings.folder)
-    if folder not in _held:
-        _make_private(folder, owner)
-        with _transition(folder):
-            users = _join(folder)
-            try:
-                _ensure_running(folder, owner)
-            except BaseException:
-                users.close()
-                raise
-            _held[folder] = users
-        atexit.register(leave, settings)
+    _make_private(folder, owner)
+    with _transition(folder):
+        users = _held.get(folder) or _join(folder)
+        try:
+            _ensure_running(folder, owner)  # also one that was killed while we use it
+        except BaseException:
+            _held.pop(folder, users).close()
+            raise
+        if folder not in _held:
+            atexit.register(leave, settings)
+        _held[folder] = users
 
 
 def leave(settings: Settings) -> None:

@@ -21,7 +21,7 @@ XML_SUFFIXES = (".xml", ".ome")
 
 @register_metadata_format("json_minimal", keys=("fps", "date"))
 def json_minimal(path: Path) -> dict[str, Any]:
-    """Read a JSON file with ``fps``, ``date`` and, if it is known, ``origin``.
+    """Read a JSON file with ``fps``, ``date`` and, where known, ``origin`` and ``pixel_size_um``.
 
     Parameters
     ----------
@@ -31,10 +31,12 @@ def json_minimal(path: Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        These three, and the whole file as ``orig_meta``.
+        These, and the whole file as ``orig_meta``.
     """
     content = read_json(path, ("fps", "date"))
+    size = {name: content[name] for name in ("pixel_size_um",) if name in content}
     return {
+        **size,
         "origin": content.get("origin", UNKNOWN),
         "fps": content["fps"],
         "date": content["date"],

@@ -87,7 +87,7 @@ def open_movie(
     return Movie(
         source=parts[0] if len(parts) == 1 else JoinedFrames(parts),
         rate_hz=rate_hz,
-        pixel_size_um=_pixel_size_um(stacks[0], letters[0]),
+        pixel_size_um=_told_size_um(told, parts[0]) or _pixel_size_um(stacks[0], letters[0]),
         name=_name(paths),
         metadata=_metadata(stacks[0], told, rate_hz),
         files=_files(paths, stacks),
@@ -173,6 +173,21 @@ def _own_rate_hz(stacks: Sequence[Stack]) -> float | None:
             f"the files of the recording tell different rates ({listed}); give rate_hz."
         )
     return rates[0] if rates else None
+
+
+def _told_size_um(told: dict[str, Any], part: OrderedFrames) -> tuple[float, ...] | None:
+    """Return the pixel size that metadata give, as one number or one an axis of a frame."""
+    if told.get("pixel_size_um") is None:
+        return None
+    n_axes = len(part.shape) - 1
+    given = told["pixel_size_um"]
+    sizes = given if isinstance(given, list) else [given] * n_axes
+    if len(sizes) != n_axes or not all(is_positive(size) for size in sizes):
+        raise ValueError(
+            f"pixel_size_um in the metadata must be a positive number, or {n_axes} of them "
+            f"([plane,] row, column); got {given!r}."
+        )
+    return tuple(map(float, sizes))
 
 
 def _pixel_size_um(stack: Stack, letters: str) -> tuple[float, ...] | None:

@@ -359,3 +359,24 @@ def test_odd_values_become_json(value, expected):
 
 def test_values_that_hold_themselves_end():
     json.dumps(json_values(NESTED))
+
+
+@pytest.mark.parametrize(("given", "expected"), [(0.5, (0.5, 0.5)), ([0.5, 0.7], (0.5, 0.7))])
+def test_pixel_size_of_the_metadata_is_taken(tmp_path, given, expected):
+    np.save(tmp_path / "m.npy", np.zeros((3, 4, 5), np.uint8))
+    content = {"fps": 10, "date": "20261122_120000", "pixel_size_um": given}
+    (tmp_path / "m.json").write_text(json.dumps(content))
+
+    movie = open_movie(tmp_path / "m.npy", metadata=tmp_path / "m.json")
+
+    assert movie.pixel_size_um == expected
+
+
+@pytest.mark.parametrize("given", [0, -1, [1], [1, 2, 3], "small", [1, None]])
+def test_impossible_pixel_size_is_refused(tmp_path, given):
+    np.save(tmp_path / "m.npy", np.zeros((3, 4, 5), np.uint8))
+    content = {"fps": 10, "date": "20261122_120000", "pixel_size_um": given}
+    (tmp_path / "m.json").write_text(json.dumps(content))
+
+    with pytest.raises(ValueError, match="pixel_size_um in the metadata must be"):
+        open_movie(tmp_path / "m.npy", metadata=tmp_path / "m.json")

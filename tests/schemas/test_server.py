@@ -119,6 +119,19 @@ def test_killed_server_starts_again(settings):
         server.leave(settings)
 
 
+def test_server_that_was_killed_under_its_user_starts_again(settings):
+    server.start(settings)
+    pid = int((settings.folder / ".server/data/postmaster.pid").read_text().split()[0])
+    os.kill(pid, signal.SIGKILL)
+
+    server.start(settings)
+    try:
+        assert running(settings)
+    finally:
+        server.leave(settings)
+    assert not running(settings)
+
+
 def test_pid_file_of_a_power_cut_does_not_prevent_a_start(settings):
     server.start(settings)
     file = settings.folder / ".server/data/postmaster.pid"
