@@ -111,6 +111,9 @@ def ingest(trial: Trial, paths: Sequence[Path]) -> dict[str, Any]:
             "already; give this movie another trial name."
         )
     metadata = _metadata_file(trial, paths[0])
+    given = [split_item(path)[0] for path in paths] + ([metadata] if metadata else [])
+    for path in given:
+        RESOURCES.get().settings.locate(path)  # nothing outside the data roots is even opened
     movie = open_movie(
         list(paths),
         axes=trial.axes,
@@ -139,8 +142,6 @@ def _file_rows(
     kinds += [("part", path, None) for path in files if path not in given]
     kinds += [] if metadata is None else [("metadata", metadata, None)]
     resources = RESOURCES.get()
-    for _, path, _ in kinds:
-        resources.settings.locate(path)  # refuse before hours of hashing
     for index, (kind, path, item) in enumerate(kinds):
         described = describe(path, resources.settings, resources.progress)
         yield {**trial.key, "file_index": index, "kind": kind, "item": item or "", **described}
