@@ -33,6 +33,8 @@ def serve(settings: Settings, *, port: int, address: str) -> None:
         If the port is taken.
     """
     _check_port(address, port)
+    if address != LOOPBACK:
+        print("The app has no sign-in: whoever reaches this address sees the project.", flush=True)
     print(f"The app is at http://{address}:{port} (stop it with Ctrl-C).", flush=True)
     server.leave(settings)  # the app joins it anew
     command = [sys.executable, "-m", "streamlit", "run", str(ENTRY)]

@@ -14,6 +14,7 @@ from pipeline.checks import check_in_range
 
 SETTINGS_FILE = "mesmerize.toml"
 DATAJOINT_FILE = "datajoint.json"
+SECRETS_FOLDER = ".secrets"
 PROJECT_VARIABLE = "MESMERIZE_PROJECT"
 STORE = "main"
 MEGABYTE = 1_000_000
@@ -185,12 +186,11 @@ def write_project(
     prefix : str
         What the names of all schemas begin with.
     """
-    (folder / ".secrets").mkdir(parents=True, exist_ok=True)
-    (folder / ".secrets").chmod(0o700)
-    secret = folder / ".secrets" / "database.password"
-    secret.touch(mode=0o600)
-    secret.write_text(password)
-    (folder / ".secrets" / ".gitignore").write_text("*\n")
+    secrets = folder / SECRETS_FOLDER
+    secrets.mkdir(mode=0o700, parents=True)
+    (secrets / "database.password").touch(mode=0o600)
+    (secrets / "database.password").write_text(password)
+    (secrets / ".gitignore").write_text("*\n")
     configuration = {"database": dict(database), "loglevel": "WARNING"}
     (folder / DATAJOINT_FILE).write_text(json.dumps(configuration, indent=2) + "\n")
     text = TEMPLATE.format(
@@ -200,8 +200,6 @@ def write_project(
         roots="\n".join(f"{name} = {json.dumps(path)}" for name, path in roots.items()),
     )
     (folder / SETTINGS_FILE).write_text(text)
-    for path in roots.values():
-        (folder / path).mkdir(parents=True, exist_ok=True)
 
 
 def datajoint_config(settings: Settings) -> Config:
@@ -220,7 +218,7 @@ def datajoint_config(settings: Settings) -> Config:
         config.load(file)
     except (OSError, ValueError) as error:
         raise ProjectError(f"{file} cannot be used: {error}") from error
-    secrets = settings.folder / ".secrets"
+    secrets = settings.folder / SECRETS_FOLDER
     if config.database.user is None:
         config.database.user = read_secret_file(secrets, "database.user")
     if config.database.password is None:

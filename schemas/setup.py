@@ -13,6 +13,7 @@ from schemas.connection import Database, connect
 from schemas.params import DEFAULT, add_params
 from schemas.settings import (
     DATAJOINT_FILE,
+    SECRETS_FOLDER,
     SETTINGS_FILE,
     ProjectError,
     load_settings,
@@ -20,6 +21,7 @@ from schemas.settings import (
 )
 
 EMBEDDED = "embedded"
+DEFAULT_ROOT = "data"
 MYSQL_PORT = 3306
 
 
@@ -96,15 +98,14 @@ def create_project(
     Raises
     ------
     ProjectError
-        If the folder holds a project already, cannot be written, or the server cannot be reached;
-        then nothing is left behind.
+        If the folder holds a project or a DataJoint configuration already or cannot be written, a
+        data root does not exist, or the server cannot be reached; then nothing is left behind.
     """
-    if (folder / SETTINGS_FILE).exists():
-        raise ProjectError(f"{folder} is a project already; go into it and work.")
+    _check_free(folder, roots or {})
     is_new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write(folder.resolve(), address, roots or {"data": "data"}, prefix)
+        _write(folder.resolve(), address, roots or {DEFAULT_ROOT: DEFAULT_ROOT}, prefix)
         database = connect(load_settings(folder))
         _fill(database)
     except BaseException as error:
@@ -113,6 +114,22 @@ def create_project(
             raise ProjectError(f"{folder} cannot be made a project: {error.strerror}.") from error
         raise
     return database
+
+
+def _check_free(folder: Path, roots: Mapping[str, str]) -> None:
+    """Refuse a folder whose configuration would be overwritten, and data roots that are missing."""
+    if (folder / SETTINGS_FILE).exists():
+        raise ProjectError(f"{folder} is a project already; go into it and work.")
+    for name in (DATAJOINT_FILE, SECRETS_FOLDER, server.SERVER_FOLDER):
+        if (folder / name).exists():
+            raise ProjectError(
+                f"{folder} has a {name} already; make the project in another folder."
+            )
+    for path in roots.values():
+        if not Path(path).is_dir():
+            raise ProjectError(
+                f"the data folder {path} does not exist; make it, or check its name."
+            )
 
 
 def _write(
@@ -135,6 +152,8 @@ def _write(
             "user": address.user,
         }
     password = (address.password or "") if address else ""
+    for path in roots.values():
+        (folder / path).mkdir(exist_ok=True)  # the default one; given ones exist
     write_project(
         folder,
         embedded=address is None,
@@ -165,5 +184,5 @@ def _remove(folder: Path, *, whole: bool) -> None:
         return
     for name in (SETTINGS_FILE, DATAJOINT_FILE):
         (folder / name).unlink(missing_ok=True)
-    shutil.rmtree(folder / ".secrets", ignore_errors=True)
+    shutil.rmtree(folder / SECRETS_FOLDER, ignore_errors=True)
     shutil.rmtree(folder / server.SERVER_FOLDER, ignore_errors=True)

@@ -148,6 +148,23 @@ def test_a_project_is_not_made_twice(mesmerize):
     assert "is a project already" in refusal(mesmerize("init"))
 
 
+@pytest.mark.parametrize("name", ["datajoint.json", ".secrets"])
+def test_a_configuration_that_is_there_is_not_overwritten(mesmerize, tmp_path, name):
+    (tmp_path / name).mkdir()
+
+    assert f"has a {name} already" in refusal(mesmerize("init", tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_data_folder_that_does_not_exist_is_refused(mesmerize, tmp_path):
+    missing = tmp_path / "movis"
+
+    assert f"{missing} does not exist" in refusal(
+        mesmerize("init", tmp_path / "lab", "--data", missing)
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_unreachable_server_leaves_nothing_behind(mesmerize, tmp_path):
     sentence = refusal(mesmerize("init", tmp_path / "lab", "--server", "mysql://anna@127.0.0.1:9"))
 
