@@ -4,7 +4,7 @@ import json
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -137,9 +137,11 @@ def load_settings(start: Path | None = None) -> Settings:
     folder = find_project(start)
     file = folder / SETTINGS_FILE
     try:
-        return _parse(folder, tomllib.loads(file.read_text()))
+        settings = _parse(folder, tomllib.loads(file.read_text()))
     except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
         raise ProjectError(f"{file} cannot be used: {error}") from error
+    # DataJoint's own configuration may put the store elsewhere
+    return replace(settings, store=_store_folder(datajoint_config(settings)))
 
 
 def _parse(folder: Path, values: dict[str, Any]) -> Settings:
@@ -156,7 +158,7 @@ def _parse(folder: Path, values: dict[str, Any]) -> Settings:
         store=folder / values.get("store", {}).get("location", "store"),
         threads=threads,
         memory_bytes=int(memory_mb * MEGABYTE),
-        roots={k: folder / v for k, v in values.get("data", {}).get("roots", {}).items()},
+        roots={k: folder / v for k, v in dict(values.get("data", {}).get("roots", {})).items()},
     )
 
 
@@ -226,6 +228,17 @@ def datajoint_config(settings: Settings) -> Config:
     config.stores = _stores(config, settings)
     config.safemode = False  # our own commands ask before they delete
     return config
+
+
+def _store_folder(config: Config) -> Path:
+    """Return where the store is, or refuse one that is not a folder."""
+    spec = config.stores[STORE]
+    if spec.get("protocol") != "file" or not spec.get("location"):
+        raise ProjectError(
+            f"the store {STORE!r} must be a folder (protocol 'file' and a location), because "
+            f"movies are written into it block by block; got {spec!r}."
+        )
+    return Path(spec["location"])
 
 
 def _stores(config: Config, settings: Settings) -> dict[str, Any]:

@@ -1,0 +1,63 @@
+"""The computing part of a long ``make`` needs no server."""
+
+import numpy as np
+import pytest
+
+from pipeline.extraction import CnmfParams
+from pipeline.motion import MotionParams
+from pipeline.params import params_to_dict
+from schemas.motion import MotionCorrection
+from schemas.resources import RESOURCES, Resources
+from schemas.roi import Segmentation
+from schemas.session import RecordingInfo
+from schemas.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def resources(tmp_path):
+    """What this machine gives, with a store in a folder of the test."""
+    token = RESOURCES.set(
+        Resources(
+            settings=Settings(
+                folder=tmp_path,
+                embedded=True,
+                schema_prefix="t_",
+                store=tmp_path / "store",
+                threads=2,
+                memory_bytes=500_000_000,
+            )
+        )
+    )
+    yield
+    RESOURCES.reset(token)
+
+
+@pytest.fixture
+def arguments(simulated):
+    return {"path": simulated[1], "rate_hz": 30.0}
+
+
+def test_recording_info(arguments, simulated):
+    facts, images = RecordingInfo.make_compute(None, {}, arguments)
+
+    assert facts["n_frames"] == 300
+    np.testing.assert_allclose(images.mean, simulated[0].movie[:].mean(0), rtol=1e-5)
+
+
+def test_motion_correction(arguments):
+    result, folder = MotionCorrection.make_compute(
+        None, {}, arguments, params_to_dict(MotionParams(mode="rigid"))
+    )
+
+    assert result.shifts_px.shape == (300, 2)
+    assert folder.is_dir()
+
+
+def test_segmentation(arguments, tmp_path):
+    sources, folder, row = Segmentation.make_compute(
+        None, {}, arguments, 4, None, params_to_dict(CnmfParams(border_px=2))
+    )
+
+    assert row == {"motion_hash": None, "border_px": 4, "rate_hz": 30.0}
+    assert len(sources.accepted) > 0
+    assert folder.is_relative_to(tmp_path / "store")
