@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pipeline.checks import check_in_range, check_one_of
 
 MODES = ("piecewise", "rigid")
-BORDERS = ("copy", "nan")
+BORDERS = ("copy", "nan", "crop")
+DTYPES = ("float32", "uint16", "int16")
 AXES = ("rows", "columns")
 MIN_CORE_PX = 8
 """Least width of the part of a patch (or frame) that is compared at every shift allowed."""
@@ -50,11 +51,22 @@ class MotionParams:
     """Steps a pixel on which the correlation is computed around its peak, before a parabola."""
 
     border: str = "copy"
-    """Pixels that moved in from outside: 'copy' repeats the nearest, 'nan' marks them."""
+    """Edges where a frame may have no content: 'copy' repeats the nearest pixel, 'nan' marks them,
+    'crop' cuts them off the whole movie."""
+
+    dtype: str = "float32"
+    """Type of the stored pixels. 'uint16' and 'int16' take half the space: the range of the
+    movie's values is spread over the whole numbers, and the scale is stored with them."""
 
     def __post_init__(self) -> None:
         check_one_of("mode", self.mode, MODES)
         check_one_of("border", self.border, BORDERS)
+        check_one_of("dtype", self.dtype, DTYPES)
+        if self.border == "nan" and self.dtype != "float32":
+            raise ValueError(
+                f"border 'nan' cannot be stored as {self.dtype}; "
+                "set dtype to 'float32', or border to 'copy' or 'crop'."
+            )
         _check_pair("max_shift_px", self.max_shift_px, 1, 1000)
         _check_pair("stride_px", self.stride_px, 8, 10_000)
         _check_pair("overlap_px", self.overlap_px, 0, 10_000)
@@ -62,6 +74,11 @@ class MotionParams:
         check_in_range("highpass_gsig_px", self.highpass_gsig_px or 0, 0, 100)
         _check_whole("iterations", self.iterations, 1, 10)
         _check_whole("upsampling", self.upsampling, 1, 100)
+
+    @property
+    def needs_survey(self) -> bool:
+        """Whether shifts or values of all frames must be known before the first is written."""
+        return self.border == "crop" or self.dtype != "float32"
 
     @property
     def patch_px(self) -> tuple[int, int]:
