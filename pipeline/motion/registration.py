@@ -95,8 +95,10 @@ def prepare_registration(template: NDArray[np.float32], params: MotionParams) ->
     frame_shape = template.shape[1], template.shape[2]
     scale = comparison_scale(params, frame_shape)
     image = comparable(template[np.newaxis], params, scale=scale)[0]
-    is_filtered = bool(params.highpass_gsig_px)
-    sharp = image if is_filtered else band(image, FINEST_PX / scale, COARSEST_PX / scale)
+    gsig_px = params.highpass_gsig_px
+    # a glow leaves a trace in the images; the template, filtered twice, does not answer to it
+    sizes_px = (gsig_px, 2 * gsig_px) if gsig_px else (FINEST_PX, COARSEST_PX)
+    sharp = band(image, sizes_px[0] / scale, sizes_px[1] / scale)
     max_rows, max_cols = (shift / scale for shift in params.max_shift_px)
     whole = prepare_templates(
         sharp[np.newaxis],
