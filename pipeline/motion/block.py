@@ -1,5 +1,6 @@
 """What is done to one block of frames: find the shifts, undo them, judge, write."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -105,23 +106,29 @@ class FrameWork:
         return correlation(images, self.registration.template, margin_px=margin_px)
 
 
-def joined(parts: list[Any]) -> Any:
+def joined_surveys(parts: Iterable[Survey]) -> Survey:
     """Put what was found in blocks one after the other."""
-    columns = list(zip(*parts, strict=True))
-    return type(parts[0])(*(_joined_column(column) for column in columns))
+    shifts, limits = zip(*parts, strict=True)
+    return Survey(_joined_shifts(list(shifts)), np.concatenate(limits))
 
 
-def _joined_column(parts: tuple[Any, ...]) -> Any:
-    """Join one thing found in blocks."""
-    if isinstance(parts[0], Shifts):
-        return _joined_shifts(list(parts))
-    if isinstance(parts[0], np.ndarray):
-        return np.concatenate(parts)
-    before, after = parts[0]
-    for other_before, other_after in parts[1:]:
-        before.merge(other_before)
-        after.merge(other_after)
-    return before, after
+def joined_corrections(parts: Iterable[Corrected]) -> Corrected:
+    """Put what was found in blocks one after the other; means are merged as they come."""
+    shifts, correlations, residual = [], [], []
+    means: tuple[RunningMean, RunningMean] | None = None
+    for part in parts:
+        shifts.append(part.shifts)
+        correlations.append(part.correlations)
+        residual.append(part.residual)
+        if means is None:
+            means = part.means
+            continue
+        for mean, other in zip(means, part.means, strict=True):
+            mean.merge(other)
+    assert means is not None
+    return Corrected(
+        _joined_shifts(shifts), np.concatenate(correlations), _joined_shifts(residual), means
+    )
 
 
 def _joined_shifts(parts: list[Shifts]) -> Shifts:

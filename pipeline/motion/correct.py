@@ -1,6 +1,6 @@
 """Motion correction of a whole movie, block by block."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from math import ceil
@@ -18,7 +18,13 @@ from pipeline.blocks import (
     no_progress,
 )
 from pipeline.checks import check_shape
-from pipeline.motion.block import Corrected, FrameWork, Survey, joined
+from pipeline.motion.block import (
+    Corrected,
+    FrameWork,
+    Survey,
+    joined_corrections,
+    joined_surveys,
+)
 from pipeline.motion.memory import GROUP_FRAMES, WorkPlan, plan_work
 from pipeline.motion.output import Output, create_output, output_scale
 from pipeline.motion.params import MotionParams, check_fits
@@ -126,7 +132,7 @@ def correct_motion(  # noqa: PLR0913 what is done, where, and the four resources
     frame_work = FrameWork(
         registration=registration, known=surveyed and surveyed.shifts, output=output
     )
-    corrected = work(frame_work.correct, "correcting motion")
+    corrected = joined_corrections(work(frame_work.correct, "correcting motion"))
     return MotionResult(
         movie=replace(movie, source=output.frames, name=out.name, files=(out.resolve(),)),
         shifts_px=corrected.shifts.rigid_px,
@@ -163,21 +169,17 @@ def _work(
     progress: Progress,
     function: Callable[[slice, NDArray[Any]], Any],
     phase: str,
-) -> Any:
-    """Do something to every block, and put the results one after the other."""
+) -> Iterator[Any]:
+    """Do something to every block."""
     starts = range(0, movie.n_frames, plan.block_frames)
     blocks = [slice(start, min(start + plan.block_frames, movie.n_frames)) for start in starts]
-    results = map_blocks(
-        function, movie, blocks, threads=plan.threads, phase=phase, progress=progress
-    )
-    return joined(list(results))
+    return map_blocks(function, movie, blocks, threads=plan.threads, phase=phase, progress=progress)
 
 
 def _survey(work: Callable[..., Any], registration: Registration) -> Survey:
     """Find the shifts and the range of the values."""
     frame_work = FrameWork(registration=registration, known=None, output=None)
-    found: Survey = work(frame_work.survey, "finding shifts")
-    return found
+    return joined_surveys(work(frame_work.survey, "finding shifts"))
 
 
 def _create(
