@@ -21,22 +21,23 @@ compiled = njit(nogil=True, cache=True, fastmath={"contract"})
 
 
 @compiled
-def undo_field(image: Rows, field: Rows, target: Rows) -> None:
+def undo_field(image: Rows, field: Rows, reach: int, target: Rows) -> None:
     """Resample an image by a field, rows before columns.
 
-    The field is ``(2, n_rows, n_cols)``, or ``(2, 1, n_cols)`` if all rows move alike.
+    The field is ``(2, n_rows, n_cols)``, or ``(2, 1, n_cols)`` if all rows move alike; no
+    shift along columns is larger than ``reach``.
     """
     n_rows, n_cols = image.shape
-    margin = int(np.ceil(np.abs(field[1]).max())) + REACH_PX + 1
+    margin = reach + REACH_PX + 1
     line = np.empty(n_cols + 2 * margin, np.float32)
     down = np.empty(n_cols, np.float32)
     whole = np.empty(n_cols, np.int32)
     for row in range(n_rows):
         at = min(row, field.shape[1] - 1)
         _at_sources(field[0, at], field[1, at], down)
-        _mix_rows(image, row, down, whole, line[margin:-margin])
-        line[:margin] = line[margin]
-        line[-margin:] = line[-margin - 1]
+        _mix_rows(image, row, down, whole, line[margin : margin + n_cols])
+        _fill(line[:margin], line[margin])
+        _fill(line[margin + n_cols :], line[margin + n_cols - 1])
         _mix_columns(line, margin - 2, field[1, at], whole, target[row])
 
 
@@ -51,7 +52,8 @@ def _at_sources(down: Rows, right: Rows, source_down: Rows) -> None:
     shift = int(np.rint(right[n_cols // 2]))
     start, stop = max(shift + 1, 0), min(n_cols + shift, n_cols) - 1
     if stop <= start:
-        source_down[:] = down
+        for i in range(n_cols):
+            source_down[i] = down[i]
         return
     first, n_inside = start - shift - 1, stop - start
     before, at, after = down[first:], down[first + 1 :], down[first + 2 :]
@@ -59,8 +61,15 @@ def _at_sources(down: Rows, right: Rows, source_down: Rows) -> None:
     inside = source_down[start:stop]
     for i in range(n_inside):
         inside[i] = at[i] + HALF * (after[i] - before[i]) * (rest - beside[i])
-    source_down[:start] = source_down[start]
-    source_down[stop:] = source_down[stop - 1]
+    _fill(source_down[:start], source_down[start])
+    _fill(source_down[stop:], source_down[stop - 1])
+
+
+@compiled
+def _fill(values: Rows, value: np.float32) -> None:
+    """Repeat a value; assigning to a slice would take a second to compile."""
+    for i in range(len(values)):
+        values[i] = value
 
 
 @compiled

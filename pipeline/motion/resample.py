@@ -1,5 +1,7 @@
 """Undo a displacement: one interpolation a frame."""
 
+from math import ceil
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -52,8 +54,9 @@ def resample(
     field = np.ascontiguousarray(
         np.broadcast_to(field_px, (*field_px.shape[:2], images.shape[2])), np.float32
     )
+    reach = ceil(np.abs(field[1]).max())
     for image, target in zip(images, moved, strict=True):
-        undo_field(np.ascontiguousarray(image), field, target)
+        undo_field(np.ascontiguousarray(image), field, reach, target)
     if border == "nan":
         moved[:, ~_inside(images.shape[1:], field)] = np.nan
     return moved
