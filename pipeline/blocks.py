@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from pipeline.movie import Movie
 
@@ -61,7 +62,7 @@ def map_blocks(
 
     At most ``threads + 1`` blocks are in memory at a time, so plan blocks of
     ``memory_bytes / (threads + 1)``. Results come in the order of the blocks whatever the number
-    of threads, so that a sum over them has the same bits.
+    of threads, so that a sum over them has the same bits. BLAS uses one thread meanwhile.
 
     Parameters
     ----------
@@ -87,7 +88,11 @@ def map_blocks(
     done = 0
     progress(phase, 0, total)
     waiting: deque[tuple[slice, Future[Result]]] = deque()
-    with ThreadPoolExecutor(max_workers=threads) as pool:
+    # threads of BLAS would fight with those that work on blocks
+    with (
+        threadpool_limits(limits=1, user_api="blas"),
+        ThreadPoolExecutor(max_workers=threads) as pool,
+    ):
         try:
             for block in blocks:
                 waiting.append((block, pool.submit(function, block, movie[block])))

@@ -60,6 +60,11 @@ class MotionCorrection(dj.Computed):
     crispness_after : float32
     largest_shift_px : float32
     border_px : int32                  # width of the edge in which a frame may have no content
+    cropped_px=0 : int32               # width of the edge that was cut off on each side
+    residual_px=null : float32         # rms of the shift left in corrected frames
+    residual_patch_px=null : float32   # the same of the shifts of patches
+    n_unusable=0 : int32               # frames of no use
+    unusable=null : json               # why a frame is of no use -> numbers of such frames
     verdict : enum('improved', 'unchanged', 'worse')
     versions : json                    # software that computed it
     """
@@ -97,6 +102,11 @@ def correction_row(result):
         "crispness_after": quality.crispness_after,
         "largest_shift_px": quality.largest_shift_px,
         "border_px": quality.border_px,
+        "cropped_px": quality.cropped_px,
+        "residual_px": quality.residual_px,
+        "residual_patch_px": quality.residual_patch_px,
+        "n_unusable": quality.n_unusable,
+        "unusable": quality.unusable,
         "verdict": quality.verdict,
         "versions": software_versions(),
     }

@@ -1,40 +1,39 @@
 """Motion correction of a whole movie, block by block."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from math import ceil
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-from zarr.codecs import BloscCodec
 
 from pipeline.blocks import (
     DEFAULT_MEMORY_BYTES,
     DEFAULT_THREADS,
     Progress,
-    frame_blocks,
     map_blocks,
     no_progress,
 )
+from pipeline.checks import check_shape
+from pipeline.motion.block import (
+    Corrected,
+    FrameWork,
+    Survey,
+    joined_corrections,
+    joined_surveys,
+)
+from pipeline.motion.memory import GROUP_FRAMES, WorkPlan, plan_work
+from pipeline.motion.output import Output, create_output, output_scale
 from pipeline.motion.params import MotionParams, check_fits
-from pipeline.motion.quality import MotionQuality, correlation, crispness, mean_of_nothing
-from pipeline.motion.registration import Registration, as_planes, prepare_registration
-from pipeline.motion.resample import resample
+from pipeline.motion.quality import MotionQuality, flag_outliers, flag_shifts
+from pipeline.motion.registration import Registration, Shifts, prepare_registration
+from pipeline.motion.resample import NEGLIGIBLE_PX
+from pipeline.motion.similarity import crispness
 from pipeline.motion.template import build_template
 from pipeline.movie import Movie
-
-CHUNK_FRAMES = 64
-CHUNK_PX = 128
-SCRATCH_COPIES = 16
-"""Float32 copies of a frame that the work on one frame takes: patches, spectra, coordinates."""
-
-KEPT_COPIES = 24
-"""Float32 copies of a frame kept all the time: templates, their spectra, means."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,50 +44,26 @@ class MotionResult:
     """The corrected movie, float32, read from the Zarr array where it is asked for."""
 
     shifts_px: NDArray[np.float32]
-    """How far each frame lay from the template, ``(n_frames, 2)``, rows first."""
+    """How far each frame lay from the template, ``(n_frames, 2)``, rows first; in piecewise mode
+    the mean over its pixels."""
 
     patch_shifts_px: NDArray[np.float32] | None
     """The same of each patch, rigid shift included, ``(n_frames, n_patch_rows, n_patch_cols, 2)``;
     None in rigid mode."""
 
     template: NDArray[np.float32]
-    """What frames were registered to, ``([n_planes,] n_rows, n_cols)``."""
+    """What frames were registered to, ``([n_planes,] n_rows, n_cols)``, edges included."""
 
     quality: MotionQuality
     """Whether it did any good."""
 
 
-class Measured(NamedTuple):
-    """What is known of the motion of some frames."""
-
-    shifts_px: NDArray[np.float32]
-    """``(n_frames, 2)``."""
-
-    patch_shifts_px: NDArray[np.float32] | None
-    """``(n_frames, n_patch_rows, n_patch_cols, 2)``; None in rigid mode."""
-
-    correlations: NDArray[np.float32]
-    """With the template, before and after, ``(n_frames, 2)``."""
-
-
-class CorrectedBlock(NamedTuple):
-    """Some frames before and after, ``(n_frames, n_planes, n_rows, n_cols)``."""
-
-    recorded: NDArray[np.float32]
-    """As they came."""
-
-    corrected: NDArray[np.float32]
-    """Where they belong."""
-
-    measured: Measured
-    """How they had moved."""
-
-
-def correct_motion(
+def correct_motion(  # noqa: PLR0913 what is done, where, and the four resources of every step
     movie: Movie,
     params: MotionParams,
     *,
     out: Path,
+    template: NDArray[Any] | None = None,
     threads: int = DEFAULT_THREADS,
     memory_bytes: int = DEFAULT_MEMORY_BYTES,
     progress: Progress = no_progress,
@@ -104,10 +79,13 @@ def correct_motion(
         The settings.
     out : Path
         The Zarr array to write; must not exist yet.
+    template : array, ([n_planes,] n_rows, n_cols), optional
+        What to register to, such as the template of another recording of the same cells; without
+        it, one is built from the movie.
     threads : int
         Blocks worked on at once; the result has the same bits whatever their number.
     memory_bytes : int
-        Memory for the work, though never less than that on a single frame takes.
+        Memory for the work.
     progress : callable
         Called after each block; may raise to cancel, and ``out`` is then incomplete.
 
@@ -119,15 +97,19 @@ def correct_motion(
     Raises
     ------
     ValueError
-        If the frame is too small for the settings, or the pixels are not real numbers.
+        If the frame is too small for the settings or too large for the memory, the pixels are not
+        real numbers, or NaN is to be stored as a whole number.
     FileExistsError
         If ``out`` exists.
 
     Notes
     -----
-    A pixel that is NaN counts as the mean of its frame when the shift is looked for, and makes
-    NaN of the pixels around it, four away at most. A frame without contrast is not moved.
-    The template is arbitrary by a shift: only differences between frames are measured.
+    A pixel that is NaN or infinite counts as the mean of its frame when the shift is looked for,
+    and makes NaN of the pixels around it, three away at most along each axis. A frame without
+    contrast is not moved. A template that is built lies at the median place of the frames.
+
+    Where edges are cropped or whole numbers written, the movie is read twice: the width of the
+    edges and the range of the values must be known before the first frame is written.
 
     References
     ----------
@@ -138,39 +120,25 @@ def correct_motion(
     check_fits(params, movie.frame_shape)
     if out.exists():
         raise FileExistsError(f"{out} exists already; remove it, or write elsewhere.")
-    # BLAS threads of their own would fight with the threads that work on blocks
-    with threadpool_limits(limits=1, user_api="blas"):
-        template = build_template(movie, params, threads=threads, progress=progress)
-        registration = prepare_registration(template, params)
-        blocks = _plan_blocks(movie, threads=threads, memory_bytes=memory_bytes)
-        array = create_array(out, movie.shape, chunk_frames=blocks[0].stop)
-        correct = partial(_correct_block, registration=registration)
-        corrected = map_blocks(
-            correct, movie, blocks, threads=threads, phase="correcting motion", progress=progress
-        )
-        measured, means = _write(corrected, array, registration)
-    return MotionResult(
-        movie=replace(movie, source=array, name=out.name),
-        shifts_px=measured.shifts_px,
-        patch_shifts_px=measured.patch_shifts_px,
-        template=template.reshape(movie.frame_shape),
-        quality=_judge(measured, means),
+    plan = plan_work(movie, threads=threads, memory_bytes=memory_bytes)
+    if template is None:
+        image = build_template(movie, params, threads=plan.threads, progress=progress)
+    else:
+        image = _given_template(template, movie)
+    registration = prepare_registration(image, params)
+    work = partial(_work, movie, plan, progress)
+    surveyed = _survey(work, registration) if params.needs_survey else None
+    output = _create(out, movie, plan, params, surveyed)
+    frame_work = FrameWork(
+        registration=registration, known=surveyed and surveyed.shifts, output=output
     )
-
-
-def create_array(out: Path, shape: tuple[int, ...], *, chunk_frames: int) -> Any:
-    """Create the Zarr array of a corrected movie, compressed fast.
-
-    A chunk is some frames long, so that frames come quickly one after the other, and a part of
-    the frame wide, so that the course of a patch in time comes without the rest of the frame.
-    """
-    tile = tuple(min(length, CHUNK_PX) for length in shape[-2:])
-    return zarr.create_array(
-        store=out,
-        shape=shape,
-        chunks=(chunk_frames, *(1 for _ in shape[1:-2]), *tile),
-        dtype="float32",
-        compressors=BloscCodec(cname="lz4", clevel=1, shuffle="shuffle", typesize=4),
+    corrected = joined_corrections(work(frame_work.correct, "correcting motion"))
+    return MotionResult(
+        movie=replace(movie, source=output.frames, name=out.name, files=(out.resolve(),)),
+        shifts_px=corrected.shifts.rigid_px,
+        patch_shifts_px=None if params.mode == "rigid" else corrected.shifts.patches_px,
+        template=image.reshape(movie.frame_shape),
+        quality=_judge(corrected, output, params, step=min(GROUP_FRAMES, plan.block_frames)),
     )
 
 
@@ -183,84 +151,95 @@ def _check_real(movie: Movie) -> None:
         )
 
 
-def _plan_blocks(movie: Movie, *, threads: int, memory_bytes: int) -> list[slice]:
-    """Cut the movie into blocks of one chunk each."""
-    plane_bytes = 4 * int(np.prod(movie.frame_shape))
-    left_bytes = memory_bytes - (KEPT_COPIES + threads * SCRATCH_COPIES) * plane_bytes
-    # a frame of a block is there as read, as float32, corrected, and on its way to the disk
-    frame_bytes = movie.frame_bytes + 3 * plane_bytes
-    most_bytes = CHUNK_FRAMES * frame_bytes
-    return frame_blocks(
-        movie.n_frames,
-        frame_bytes=frame_bytes,
-        memory_bytes=min(most_bytes, max(left_bytes, 0) // (threads + 1)),
-    )
-
-
-def _correct_block(_: slice, frames: NDArray[Any], *, registration: Registration) -> CorrectedBlock:
-    """Find the shift of each frame and undo it."""
-    recorded = np.stack([as_planes(frame) for frame in frames])
-    corrected = np.empty_like(recorded)
-    shifts = []
-    for frame, target in zip(recorded, corrected, strict=True):
-        shift = registration.locate(frame)
-        target[:] = resample(
-            frame, registration.displacement_px(shift), border=registration.params.border
+def _given_template(template: NDArray[Any], movie: Movie) -> NDArray[np.float32]:
+    """Return a template as it is used, or refuse one of another shape."""
+    axes = ("n_planes", "n_rows", "n_cols")[-len(movie.frame_shape) :]
+    check_shape("template", template.shape, axes)
+    if template.shape != movie.frame_shape:
+        raise ValueError(
+            f"template has shape {template.shape}, but the frames of {movie.name} have "
+            f"{movie.frame_shape}; give a template of the same part of the tissue."
         )
-        shifts.append(shift)
-    patches = [shift.patches_px for shift in shifts if shift.patches_px is not None]
-    core = registration.core
-    template = registration.template[core]
-    correlations = [
-        [correlation(before[core], template), correlation(after[core], template)]
-        for before, after in zip(recorded, corrected, strict=True)
-    ]
-    measured = Measured(
-        np.stack([shift.rigid_px for shift in shifts]),
-        np.stack(patches) if patches else None,
-        np.array(correlations, np.float32),
+    return np.asarray(template, np.float32).reshape(-1, *template.shape[-2:])
+
+
+def _work(
+    movie: Movie,
+    plan: WorkPlan,
+    progress: Progress,
+    function: Callable[[slice, NDArray[Any]], Any],
+    phase: str,
+) -> Iterator[Any]:
+    """Do something to every block."""
+    starts = range(0, movie.n_frames, plan.block_frames)
+    blocks = [slice(start, min(start + plan.block_frames, movie.n_frames)) for start in starts]
+    return map_blocks(function, movie, blocks, threads=plan.threads, phase=phase, progress=progress)
+
+
+def _survey(work: Callable[..., Any], registration: Registration) -> Survey:
+    """Find the shifts and the range of the values."""
+    frame_work = FrameWork(registration=registration, known=None, output=None)
+    return joined_surveys(work(frame_work.survey, "finding shifts"))
+
+
+def _create(
+    out: Path, movie: Movie, plan: WorkPlan, params: MotionParams, surveyed: Survey | None
+) -> Output:
+    """Create the array that fits what was surveyed."""
+    create = partial(
+        create_output, out, movie.shape, chunk_frames=plan.block_frames, dtype=params.dtype
     )
-    return CorrectedBlock(recorded, corrected, measured)
+    if surveyed is None:
+        return create(scale=None, cropped_px=0)
+    cropped_px = 0
+    if params.border == "crop":
+        flags = flag_shifts(
+            surveyed.shifts.rigid_px, surveyed.shifts.flat, max_shift_px=params.max_shift_px
+        )
+        cropped_px = _border_px(_largest(surveyed.shifts, flags))
+        if 2 * cropped_px >= min(movie.shape[-2:]):
+            raise ValueError(
+                f"shifts up to {cropped_px} pixels leave nothing of the frame of {movie.name}; "
+                "set border to 'copy' or 'nan', or lower max_shift_px or max_deviation_px."
+            )
+    return create(scale=output_scale(params.dtype, surveyed.limits), cropped_px=cropped_px)
 
 
-def _write(
-    blocks: Iterator[CorrectedBlock], array: Any, registration: Registration
-) -> tuple[Measured, list[NDArray[np.float64]]]:
-    """Write the corrected frames; return all that was measured, and the means before and after."""
-    measured: list[Measured] = []
-    core = registration.core
-    means = [mean_of_nothing(registration.template[core].shape) for _ in range(2)]
-    start = 0
-    for block in blocks:
-        stop = start + len(block.corrected)
-        array[start:stop] = block.corrected.reshape(-1, *array.shape[1:])
-        for before, after in zip(block.recorded, block.corrected, strict=True):
-            means[0].add(before[core])
-            means[1].add(after[core])
-        measured.append(block.measured)
-        start = stop
-    return _joined(measured), [mean.mean() for mean in means]
+def _largest(shifts: Shifts, flags: NDArray[np.uint8]) -> float:
+    """Return the largest shift along an axis of a frame or patch that is of use."""
+    return float(np.abs(shifts.patches_px[flags == 0]).max(initial=0.0))
 
 
-def _joined(parts: list[Measured]) -> Measured:
-    """Put what was measured on blocks one after the other."""
-    shifts, patches, correlations = zip(*parts, strict=True)
-    return Measured(
-        np.concatenate(shifts),
-        None if patches[0] is None else np.concatenate(patches),
-        np.concatenate(correlations),
-    )
+def _border_px(largest_px: float) -> int:
+    """Return the width of the edge that a shift empties."""
+    return max(ceil(largest_px - NEGLIGIBLE_PX), 0)
 
 
-def _judge(measured: Measured, means: list[NDArray[np.float64]]) -> MotionQuality:
+def _judge(
+    corrected: Corrected, output: Output, params: MotionParams, *, step: int
+) -> MotionQuality:
     """Compare before and after."""
-    total = measured.shifts_px if measured.patch_shifts_px is None else measured.patch_shifts_px
-    largest = float(np.abs(total).max())
+    shifts, correlations = corrected.shifts, corrected.correlations
+    flags = flag_shifts(shifts.rigid_px, shifts.flat, max_shift_px=params.max_shift_px)
+    flags = flag_outliers(shifts.rigid_px, correlations[:, 1], flags)
+    before, after = (crispness(mean.mean()) for mean in corrected.means)
+    largest = _largest(shifts, flags)
+    # the first frame of each group was registered again
+    again = flags[::step] == 0
     return MotionQuality(
-        correlation_before=measured.correlations[:, 0],
-        correlation_after=measured.correlations[:, 1],
-        crispness_before=crispness(means[0]),
-        crispness_after=crispness(means[1]),
+        correlation_before=correlations[:, 0],
+        correlation_after=correlations[:, 1],
+        flags=flags,
+        crispness_before=before,
+        crispness_after=after,
+        residual_px=_rms(corrected.residual.rigid_px[again]),
+        residual_patch_px=_rms(corrected.residual.patches_px[again]),
         largest_shift_px=largest,
-        border_px=ceil(largest),
+        border_px=max(_border_px(largest) - output.cropped_px, 0),
+        cropped_px=output.cropped_px,
     )
+
+
+def _rms(values: NDArray[np.float32]) -> float:
+    """Return the root of the mean square, 0 of nothing."""
+    return float(np.sqrt(np.mean(np.square(values, dtype=np.float64)))) if values.size else 0.0

@@ -1,6 +1,7 @@
 """How far images lie from a template: the peak of their cross-correlation."""
 
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,13 @@ class Correlator:
     fft_shape: tuple[int, int]
     """Lengths of the Fourier transforms."""
 
+    waves: tuple[NDArray[np.complex64], NDArray[np.complex64]]
+    """What takes a spectrum to whole lags along rows and columns, ``(length, n_freqs)``; row
+    ``-1`` is that of lag -1."""
+
+    steps: tuple[NDArray[np.complex64], NDArray[np.complex64]]
+    """What takes it to fractions of a lag, ``(2 upsampling + 1, n_freqs)``, from -1 to 1."""
+
     flat: NDArray[np.bool_]
     """Templates without contrast, which say nothing about a shift, ``(n_patches,)``."""
 
@@ -48,48 +56,49 @@ class Correlator:
 
         Parameters
         ----------
-        images : array, (n_patches, n_planes, n_rows, n_cols)
+        images : array, (n_frames, n_patches, n_planes, n_rows, n_cols)
             What is compared; an image without contrast lies where it is expected.
-        expected_px : array, (2,)
-            The lag around which to look, not beyond one pixel.
+        expected_px : array, (n_frames, 2)
+            The lag around which to look, at most half a pixel from zero.
 
         Returns
         -------
-        array, (n_patches, 2)
+        array, (n_frames, n_patches, 2)
             The shifts, rows first, within ``max_lag_px`` of the expected one.
         """
-        products = (fft.rfft2(images, self.fft_shape) * self.spectra).sum(axis=1)
-        expected = np.broadcast_to(expected_px, (len(images), 2))
+        products = fft.rfft2(images, self.fft_shape)
+        products *= self.spectra
+        # a sum over a single plane would be a slow copy
+        products = products.sum(axis=2) if products.shape[2] > 1 else products[:, :, 0]
+        expected = np.broadcast_to(expected_px[:, np.newaxis], (*images.shape[:2], 2))
         limits = np.asarray(self.max_lag_px)
-        whole = [np.arange(-reach, reach + 1) for reach in np.floor(limits)]
-        parts = [np.arange(-self.upsampling, self.upsampling + 1) / self.upsampling] * 2
-        coarse = expected + self._peaks(products, expected, whole, refine=False)
-        fine = coarse + self._peaks(products, coarse, parts, refine=True)
+        fine = self._refined(products, self._whole_lags(products))
         found = np.clip(fine - self.bias_px, expected - limits, expected + limits)
-        flat = self.flat | (np.ptp(images, axis=(1, 2, 3)) == 0)
-        return np.where(flat[:, np.newaxis], expected, found)
+        flat = self.flat | (np.ptp(images, axis=(2, 3, 4)) == 0)
+        return np.where(flat[..., np.newaxis], expected, found)
 
-    def _peaks(
-        self,
-        products: NDArray[np.complex64],
-        centers_px: NDArray[np.float64],
-        offsets_px: list[NDArray[Any]],
-        *,
-        refine: bool,
+    def _whole_lags(self, products: NDArray[np.complex64]) -> NDArray[np.int64]:
+        """Return the whole lags where the correlation is largest."""
+        rows, cols = (
+            np.arange(-reach, reach + 1) for reach in (ceil(lag + 0.5) for lag in self.max_lag_px)
+        )
+        correlation = (self.waves[0][rows] @ products @ self.waves[1][cols].T).real
+        best = correlation.reshape(*products.shape[:2], -1).argmax(axis=-1)
+        return np.stack([rows[best // cols.size], cols[best % cols.size]], axis=-1)
+
+    def _refined(
+        self, products: NDArray[np.complex64], lags: NDArray[np.int64]
     ) -> NDArray[np.float64]:
-        """Return where, on a grid around each centre, the correlation is largest."""
-        n_rows, n_cols = self.fft_shape
-        rows = _waves(fft.fftfreq(n_rows), centers_px[:, 0], offsets_px[0])
-        cols = _waves(fft.rfftfreq(n_cols), centers_px[:, 1], offsets_px[1])
-        correlation = (rows @ products @ cols.transpose(0, 2, 1)).real
-        n_patches, _, n_wide = correlation.shape
-        best = correlation.reshape(n_patches, -1).argmax(axis=1)
-        peaks = np.stack([best // n_wide, best % n_wide], axis=1)
-        found = np.stack([grid[peak] for grid, peak in zip(offsets_px, peaks.T, strict=True)], 1)
-        if refine:
-            steps = [grid[1] - grid[0] for grid in offsets_px]
-            found = found + steps * _parabola(correlation, peaks)
-        return np.asarray(found, float)
+        """Return the peak of the correlation within a pixel of whole lags."""
+        rows, cols = (
+            waves[lags[..., axis]][..., np.newaxis, :] * steps
+            for axis, (waves, steps) in enumerate(zip(self.waves, self.steps, strict=True))
+        )
+        correlation = (rows @ products @ cols.swapaxes(-1, -2)).real
+        n_steps = 2 * self.upsampling + 1
+        best = correlation.reshape(*lags.shape[:2], -1).argmax(axis=-1)
+        peaks = np.stack(np.divmod(best, n_steps), axis=-1)
+        return lags + (peaks - self.upsampling + _tops(correlation, peaks)) / self.upsampling
 
 
 def prepare_templates(
@@ -118,20 +127,28 @@ def prepare_templates(
     weight = np.multiply.outer(*map(_taper, templates.shape[-2:], margin_px))
     mean = (templates * weight).sum(axis=(-2, -1), keepdims=True) / weight.sum()
     weighted = ((templates - mean) * weight).astype(np.float32)
-    fft_shape = tuple(fft.next_fast_len(n, real=True) for n in templates.shape[-2:])
-    spectra = np.conj(fft.rfft2(weighted, fft_shape))
+    n_rows, n_cols = (fft.next_fast_len(n, real=True) for n in templates.shape[-2:])
+    row_frequencies, col_frequencies = fft.fftfreq(n_rows), fft.rfftfreq(n_cols)
     # half a spectrum stands for both halves: all but the lowest and the middle count twice
-    spectra[..., 1 : (fft_shape[1] + 1) // 2] *= 2
+    twice = np.ones(col_frequencies.size)
+    twice[1 : (n_cols + 1) // 2] = 2
+    steps = np.arange(-upsampling, upsampling + 1) / upsampling
     correlator = Correlator(
-        spectra=spectra,
-        fft_shape=(fft_shape[0], fft_shape[1]),
+        spectra=np.conj(fft.rfft2(weighted, (n_rows, n_cols))),
+        fft_shape=(n_rows, n_cols),
+        waves=(
+            _waves(np.arange(n_rows), row_frequencies),
+            _waves(np.arange(n_cols), col_frequencies) * twice.astype(np.float32),
+        ),
+        steps=(_waves(steps, row_frequencies), _waves(steps, col_frequencies)),
         flat=np.ptp(templates, axis=(1, 2, 3)) == 0,
         max_lag_px=max_lag_px,
         upsampling=upsampling,
         bias_px=np.zeros((len(templates), 2)),
     )
     # what is bright just outside of the weight pulls the peak, in each frame alike
-    return replace(correlator, bias_px=correlator.shifts_px(images, np.zeros(2)))
+    bias_px = correlator.shifts_px(images[np.newaxis], np.zeros((1, 2)))[0]
+    return replace(correlator, bias_px=bias_px)
 
 
 def _taper(length: int, margin: int) -> NDArray[np.float64]:
@@ -142,27 +159,31 @@ def _taper(length: int, margin: int) -> NDArray[np.float64]:
 
 
 def _waves(
-    frequencies: NDArray[np.float64], centers_px: NDArray[np.float64], offsets_px: NDArray[Any]
+    lags: NDArray[np.floating[Any]] | NDArray[np.integer[Any]], frequencies: NDArray[np.float64]
 ) -> NDArray[np.complex64]:
-    """Return the matrix that takes a spectrum to lags, ``(n_centers, n_offsets, n_freqs)``."""
-    turns = 2j * np.pi * frequencies
-    centered = np.exp(np.multiply.outer(centers_px, turns)).astype(np.complex64)
-    offset = np.exp(np.multiply.outer(offsets_px, turns)).astype(np.complex64)
-    return np.asarray(centered[:, np.newaxis] * offset)
+    """Return the matrix that takes a spectrum to lags, ``(n_lags, n_freqs)``."""
+    waves = np.exp(2j * np.pi * np.multiply.outer(lags, frequencies))
+    return np.asarray(waves, np.complex64)
 
 
-def _parabola(correlation: NDArray[np.floating], peaks: NDArray[np.int64]) -> NDArray[np.float64]:
+def _tops(correlation: NDArray[np.floating[Any]], peaks: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return how far, in steps, the top of a parabola lies from each peak along each axis."""
-    found = np.zeros(peaks.shape)
-    for patch, (row, col) in enumerate(peaks):
-        found[patch] = _top(correlation[patch, :, col], row), _top(correlation[patch, row], col)
-    return found
-
-
-def _top(values: NDArray[np.floating], peak: int) -> float:
-    """Return how far the top of the parabola through a peak and its neighbours lies from it."""
-    if not 0 < peak < len(values) - 1:
-        return 0.0
-    before, at, after = values[peak - 1 : peak + 2].tolist()
-    bend = before - 2 * at + after
-    return 0.5 * (before - after) / bend if bend < 0 else 0.0
+    last = correlation.shape[-1] - 1
+    frame, patch = np.ogrid[: peaks.shape[0], : peaks.shape[1]]
+    row, col = peaks[..., 0], peaks[..., 1]
+    at = correlation[frame, patch, row, col]
+    tops = []
+    for down, right, place in ((1, 0, row), (0, 1, col)):
+        before, after = (
+            correlation[
+                frame,
+                patch,
+                np.clip(row + sign * down, 0, last),
+                np.clip(col + sign * right, 0, last),
+            ]
+            for sign in (-1, 1)
+        )
+        bend = before - 2 * at + after
+        is_top = (bend < 0) & (place > 0) & (place < last)
+        tops.append(np.where(is_top, 0.5 * (before - after) / np.where(is_top, bend, 1), 0.0))
+    return np.stack(tops, axis=-1).astype(float)

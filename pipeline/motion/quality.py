@@ -1,15 +1,35 @@
-"""Whether motion correction did any good."""
+"""Whether motion correction did any good, and in which frames it did not."""
 
 from dataclasses import dataclass
-from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import median_filter
 
-CRISPNESS_BLUR_PX = 1.0
 CHANGE = 0.01
-"""Relative change of crispness below which nothing has changed."""
+"""Relative change of crispness, or change of correlation, below which nothing has changed."""
+
+LIMIT_PX = 0.01
+"""A shift this near to the largest allowed is at its limit."""
+
+COURSE_FRAMES = 101
+"""Frames over which the course of the shifts is followed."""
+
+SUDDEN_PX = 3.0
+"""Distance from the course at which a shift is sudden."""
+
+LOW_SIGMAS, LOW_LOSS = 4.0, 0.02
+"""Robust standard deviations below the others, and least loss, at which a correlation is low."""
+
+UNLIKE_SIGMAS, UNLIKE_LOSS = 10.0, 0.05
+"""The same for a frame that is unlike the others, wherever it lies."""
+
+MAD_TO_SIGMA = 1.4826
+
+REASONS = ("usable", "no contrast", "shift at its limit", "shift out of line", "unlike the others")
+"""Why a frame is of no use, by the number in `MotionQuality.flags`."""
+
+USABLE, NO_CONTRAST, AT_LIMIT, OUT_OF_LINE, UNLIKE = range(len(REASONS))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,17 +45,30 @@ class MotionQuality:
     correlation_after: NDArray[np.float32]
     """The same of the corrected frame."""
 
+    flags: NDArray[np.uint8]
+    """Why a frame is of no use, a number of `REASONS`, 0 for one that is, ``(n_frames,)``."""
+
     crispness_before: float
     """Norm of the gradient of the mean image, as recorded."""
 
     crispness_after: float
     """The same of the corrected movie."""
 
+    residual_px: float
+    """Root mean square, over both axes, of the shift left in corrected frames, by registering
+    some of them again; 0 if none is usable."""
+
+    residual_patch_px: float
+    """The same of the shifts of patches."""
+
     largest_shift_px: float
-    """Largest shift of a frame or patch along an axis, in pixels."""
+    """Largest shift of a usable frame or patch along an axis, in pixels."""
 
     border_px: int
-    """Width of the edge in which some frame has no content of its own."""
+    """Width of the edge of the corrected movie in which some usable frame has no content."""
+
+    cropped_px: int
+    """Width of the edge that was cut off, on each side."""
 
     @property
     def mean_correlation_before(self) -> float:
@@ -48,64 +81,85 @@ class MotionQuality:
         return _mean(self.correlation_after)
 
     @property
+    def n_unusable(self) -> int:
+        """Number of frames of no use."""
+        return int(np.count_nonzero(self.flags))
+
+    @property
+    def unusable(self) -> dict[str, list[int]]:
+        """Frames of no use, by the reason."""
+        return {
+            reason: np.flatnonzero(self.flags == number).tolist()
+            for number, reason in enumerate(REASONS)
+            if number != USABLE and (self.flags == number).any()
+        }
+
+    @property
     def verdict(self) -> str:
-        """'improved', 'unchanged' or 'worse', judged by the crispness."""
+        """'improved', 'unchanged' or 'worse': by the crispness, and else by the correlation."""
         gain = self.crispness_after - self.crispness_before
-        if abs(gain) <= CHANGE * self.crispness_before:
-            return "unchanged"
-        return "improved" if gain > 0 else "worse"
+        if abs(gain) > CHANGE * self.crispness_before:
+            return "improved" if gain > 0 else "worse"
+        loss = _mean(self.correlation_before - self.correlation_after)
+        return "worse" if loss > CHANGE else "unchanged"
 
 
-@dataclass(kw_only=True)
-class RunningMean:
-    """Mean of frames that come one after the other; its bits do not depend on the blocks."""
+def flag_shifts(
+    shifts_px: NDArray[np.float32], flat: NDArray[np.bool_], *, max_shift_px: tuple[int, int]
+) -> NDArray[np.uint8]:
+    """Tell which frames are of no use for what is known of their shifts alone.
 
-    total: NDArray[np.float64]
-    """Sum of what is known of each pixel, ``(n_planes, n_rows, n_cols)``."""
+    Parameters
+    ----------
+    shifts_px : array, (n_frames, 2)
+        The rigid shifts.
+    flat : array, (n_frames,)
+        Frames without contrast.
+    max_shift_px : tuple of int
+        Largest shift looked for: a frame that has it may lie beyond.
 
-    n_known: NDArray[np.int64]
-    """Number of frames in which a pixel is known."""
-
-    def add(self, images: NDArray[Any]) -> None:
-        """Add a frame; NaN is not known."""
-        known = np.isfinite(images)
-        self.total += np.where(known, images, 0)
-        self.n_known += known
-
-    def mean(self) -> NDArray[np.float64]:
-        """Return the mean, NaN where nothing is known."""
-        with np.errstate(invalid="ignore"):
-            return np.asarray(self.total / self.n_known)
-
-
-def mean_of_nothing(shape: tuple[int, ...]) -> RunningMean:
-    """Return the mean of no frames yet."""
-    return RunningMean(total=np.zeros(shape), n_known=np.zeros(shape, np.int64))
-
-
-def correlation(images: NDArray[Any], template: NDArray[Any]) -> float:
-    """Return the correlation of two images where both are known; NaN if one of them is flat."""
-    known = np.isfinite(images)
-    if not known.all():
-        images, template = images[known], template[known]
-    if images.size == 0 or np.ptp(images) == 0 or np.ptp(template) == 0:
-        return float("nan")
-    first = (images - images.mean(dtype=np.float64)).ravel()
-    second = (template - template.mean(dtype=np.float64)).ravel()
-    return float(np.vdot(first, second) / np.sqrt(np.vdot(first, first) * np.vdot(second, second)))
-
-
-def crispness(mean_image: NDArray[np.float64]) -> float:
-    """Return the norm of the gradient of an image ``(n_planes, n_rows, n_cols)``.
-
-    A slight blur comes first, so that the noise of a short movie does not count as structure.
-    NaN counts as no gradient.
+    Returns
+    -------
+    array, (n_frames,)
+        Numbers of `REASONS`.
     """
-    squares = 0.0
-    for plane in mean_image:
-        smooth = cv2.GaussianBlur(plane, (0, 0), CRISPNESS_BLUR_PX)
-        squares += sum(float(np.nansum(slope**2)) for slope in np.gradient(smooth))
-    return float(np.sqrt(squares))
+    at_limit = (np.abs(shifts_px) >= np.asarray(max_shift_px) - LIMIT_PX).any(axis=1)
+    return np.where(flat, NO_CONTRAST, np.where(at_limit, AT_LIMIT, USABLE)).astype(np.uint8)
+
+
+def flag_outliers(
+    shifts_px: NDArray[np.float32], correlations: NDArray[np.float32], flags: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    """Add the frames that are out of line with the others.
+
+    A correlation far below the others is enough. A sudden shift is not, for animals do jump; but
+    it is, together with a correlation that is low.
+
+    Parameters
+    ----------
+    shifts_px : array, (n_frames, 2)
+        The rigid shifts.
+    correlations : array, (n_frames,)
+        Of the corrected frames with the template; NaN if flat.
+    flags : array, (n_frames,)
+        From `flag_shifts`.
+
+    Returns
+    -------
+    array, (n_frames,)
+        Numbers of `REASONS`.
+    """
+    usable = (flags == USABLE) & np.isfinite(correlations)
+    if not usable.any():
+        return flags.copy()
+    middle = np.median(correlations[usable])
+    spread = MAD_TO_SIGMA * float(np.median(np.abs(correlations[usable] - middle)))
+    loss = middle - np.where(usable, correlations, middle)
+    unlike = loss > max(UNLIKE_LOSS, UNLIKE_SIGMAS * spread)
+    course = median_filter(shifts_px, (COURSE_FRAMES, 1), mode="nearest")
+    sudden = np.hypot(*(shifts_px - course).T) > SUDDEN_PX
+    out_of_line = sudden & (loss > max(LOW_LOSS, LOW_SIGMAS * spread))
+    return np.where(unlike, UNLIKE, np.where(out_of_line, OUT_OF_LINE, flags)).astype(np.uint8)
 
 
 def _mean(values: NDArray[np.float32]) -> float:

@@ -1,31 +1,35 @@
-"""How far a frame lies from a template: as a whole, and patch by patch."""
+"""How far frames lie from a template: as a whole, and patch by patch."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.motion.contrast import (
+    COARSEST_PX,
+    FINEST_PX,
+    band,
+    comparable,
+    comparison_scale,
+)
 from pipeline.motion.correlation import Correlator, prepare_templates
 from pipeline.motion.params import MotionParams
 from pipeline.motion.patches import PatchGrid, plan_patches
 
-FINEST_PX = 0.7
-"""Structure finer than this is the noise of the template, which each of its frames contains."""
 
-COARSEST_PX = 4.0
-"""Structure broader than this hardly says where an image lies."""
-
-
-class FrameShift(NamedTuple):
-    """How far the content of one frame lies from the template."""
+class Shifts(NamedTuple):
+    """How far the content of frames lies from the template."""
 
     rigid_px: NDArray[np.float32]
-    """Of the whole frame, ``(2,)``, rows first."""
+    """Of the whole frame, ``(n_frames, 2)``, rows first: the mean over its pixels."""
 
-    patches_px: NDArray[np.float32] | None
-    """Of each patch, the rigid shift included, ``(n_patch_rows, n_patch_cols, 2)``."""
+    patches_px: NDArray[np.float32]
+    """Of each patch, the rigid shift included, ``(n_frames, n_patch_rows, n_patch_cols, 2)``; in
+    rigid mode the frame is one patch."""
+
+    flat: NDArray[np.bool_]
+    """Frames without contrast, ``(n_frames,)``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,100 +48,95 @@ class Registration:
     params: MotionParams
     """The settings."""
 
+    scale: int
+    """How many times smaller images are when they are compared."""
+
     whole: Correlator
     """Compares the whole frame."""
 
     patches: Correlator | None
     """Compares patches; None in rigid mode."""
 
-    grid: PatchGrid | None
-    """Where the patches lie; None in rigid mode."""
+    grid: PatchGrid
+    """Where the patches lie."""
 
     @property
     def core(self) -> tuple[slice, slice, slice]:
-        """The part of the frame ``(n_planes, n_rows, n_cols)`` that no shift empties."""
+        """The part of the frame ``(n_planes, n_rows, n_cols)`` that no rigid shift empties."""
         rows, cols = (slice(margin, -margin) for margin in self.params.max_shift_px)
         return slice(None), rows, cols
 
-    def locate(self, frame: NDArray[np.float32]) -> FrameShift:
-        """Find how far a frame ``(n_planes, n_rows, n_cols)`` lies from the template.
+    def locate(self, frames: NDArray[np.float32]) -> Shifts:
+        """Find how far frames ``(n_frames, n_planes, n_rows, n_cols)`` lie from the template.
 
-        A pixel that is NaN counts as the mean of its plane; a frame without contrast, or all NaN,
+        A pixel that is NaN counts as the mean of its frame; a frame without contrast, or all NaN,
         has not moved.
         """
-        image = _contrast(_filled(frame), self.params.highpass_gsig_px)
-        rigid = self.whole.shifts_px(image[np.newaxis], np.zeros(2))[0]
-        if self.patches is None or self.grid is None:
-            return FrameShift(rigid.astype(np.float32), None)
-        nearest = np.rint(rigid)
-        offset_px = int(nearest[0]), int(nearest[1])
-        cut = self.grid.cut(image, offset_px=offset_px, max_offset_px=max(self.params.max_shift_px))
-        shifts = nearest + self.patches.shifts_px(cut, rigid - nearest)
-        return FrameShift(
-            rigid.astype(np.float32), shifts.reshape(*self.grid.shape, 2).astype(np.float32)
-        )
+        images = comparable(frames, self.params, scale=self.scale)
+        rigid = self.whole.shifts_px(images[:, np.newaxis], np.zeros((len(images), 2)))[:, 0]
+        patches = rigid[:, np.newaxis] if self.patches is None else self._deviate(images, rigid)
+        shifts = (self.scale * patches).reshape(-1, *self.grid.shape, 2).astype(np.float32)
+        flat = np.ptp(images, axis=(1, 2, 3)) == 0
+        return Shifts(self.grid.mean_px(shifts), shifts, flat)
 
-    def displacement_px(self, shift: FrameShift) -> NDArray[np.float32]:
-        """Return the displacement of a frame, ``(2,)`` or of every pixel."""
-        if self.grid is None or shift.patches_px is None:
-            return shift.rigid_px
-        return self.grid.field_px(shift.patches_px)
+    def _deviate(
+        self, images: NDArray[np.float32], rigid_px: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Find the shifts of the patches around the rigid shift."""
+        assert self.patches is not None
+        nearest = np.rint(rigid_px)
+        reach = -(-max(self.params.max_shift_px) // self.scale)
+        cuts = self.grid.cut(images, offsets_px=nearest.astype(int), max_offset_px=reach)
+        return nearest[:, np.newaxis] + self.patches.shifts_px(cuts, rigid_px - nearest)
 
 
 def prepare_registration(template: NDArray[np.float32], params: MotionParams) -> Registration:
     """Prepare a template ``(n_planes, n_rows, n_cols)``, in the mode of the settings."""
-    image = _contrast(_filled(template), params.highpass_gsig_px)
-    sharp = image if params.highpass_gsig_px else _band(image, FINEST_PX, COARSEST_PX)
-    max_rows, max_cols = params.max_shift_px
+    frame_shape = template.shape[1], template.shape[2]
+    scale = comparison_scale(params, frame_shape)
+    image = comparable(template[np.newaxis], params, scale=scale)[0]
+    gsig_px = params.highpass_gsig_px
+    # a glow leaves a trace in the images; the template, filtered twice, does not answer to it
+    sizes_px = (gsig_px, 2 * gsig_px) if gsig_px else (FINEST_PX, COARSEST_PX)
+    sharp = band(image, sizes_px[0] / scale, sizes_px[1] / scale)
+    max_rows, max_cols = (shift / scale for shift in params.max_shift_px)
     whole = prepare_templates(
         sharp[np.newaxis],
         image[np.newaxis],
         max_lag_px=(max_rows, max_cols),
-        margin_px=(max_rows, max_cols),
+        margin_px=(int(np.ceil(max_rows)), int(np.ceil(max_cols))),
         upsampling=params.upsampling,
     )
-    if params.mode == "rigid":
-        return Registration(template=template, params=params, whole=whole, patches=None, grid=None)
+    is_rigid = params.mode == "rigid"
     grid = plan_patches(
-        (template.shape[1], template.shape[2]),
-        stride_px=params.stride_px,
-        patch_px=params.patch_px,
+        frame_shape,
+        stride_px=frame_shape if is_rigid else params.stride_px,
+        patch_px=frame_shape if is_rigid else params.patch_px,
+        scale=scale,
     )
-    deviation = params.max_deviation_px
-    patches = prepare_templates(
-        grid.cut(sharp),
-        grid.cut(image),
+    return Registration(
+        template=template,
+        params=params,
+        scale=scale,
+        whole=whole,
+        patches=None if is_rigid else _patch_templates(sharp, image, grid, params, scale),
+        grid=grid,
+    )
+
+
+def _patch_templates(
+    sharp: NDArray[np.float32],
+    image: NDArray[np.float32],
+    grid: PatchGrid,
+    params: MotionParams,
+    scale: int,
+) -> Correlator:
+    """Prepare the patches of a template."""
+    deviation = params.max_deviation_px / scale
+    return prepare_templates(
+        grid.cut(sharp[np.newaxis])[0],
+        grid.cut(image[np.newaxis])[0],
         max_lag_px=(deviation, deviation),
         margin_px=(int(np.ceil(deviation + 0.5)),) * 2,
         upsampling=params.upsampling,
     )
-    return Registration(template=template, params=params, whole=whole, patches=patches, grid=grid)
-
-
-def as_planes(frame: NDArray[Any]) -> NDArray[np.float32]:
-    """Return a frame as float32 with an axis of planes, which it may already have."""
-    return np.asarray(frame, np.float32).reshape(-1, *frame.shape[-2:])
-
-
-def _filled(frame: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return a frame of mean zero, with its mean where it is NaN or infinite."""
-    known = np.isfinite(frame)
-    if not known.any():
-        return np.zeros_like(frame)
-    mean = frame.mean(where=known, dtype=np.float64)
-    return np.where(known, frame - np.float32(mean), np.float32(0))
-
-
-def _contrast(images: NDArray[np.float32], gsig_px: float | None) -> NDArray[np.float32]:
-    """Keep structure of the size of a cell; keep everything where no size is given."""
-    return _band(images, gsig_px, 2 * gsig_px) if gsig_px else images
-
-
-def _band(images: NDArray[np.float32], finest_px: float, coarsest_px: float) -> NDArray[np.float32]:
-    """Keep structure between two sizes."""
-    return _blurred(images, finest_px) - _blurred(images, coarsest_px)
-
-
-def _blurred(images: NDArray[np.float32], sigma_px: float) -> NDArray[np.float32]:
-    """Blur each plane."""
-    return np.stack([cv2.GaussianBlur(image, (0, 0), sigma_px) for image in images])

@@ -1,36 +1,26 @@
 """The image to which all frames are registered."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.blocks import Progress, map_blocks
+from pipeline.blocks import Progress, frame_blocks, map_blocks
+from pipeline.motion.contrast import as_planes
+from pipeline.motion.memory import GROUP_FRAMES, n_sampled_frames
 from pipeline.motion.params import MotionParams
-from pipeline.motion.quality import correlation
-from pipeline.motion.registration import Registration, as_planes, prepare_registration
+from pipeline.motion.registration import Registration, prepare_registration
 from pipeline.motion.resample import resample
+from pipeline.motion.similarity import RunningMean, correlation, mean_of_nothing
 from pipeline.movie import Movie
 
-N_SAMPLED_FRAMES = 200
 ALIKE_FRACTION = 0.2
 """Part of the sampled frames that the template starts from: those most like each other."""
 
-THUMBNAIL_PX = 128
-
-
-class WeightedFrame(NamedTuple):
-    """A registered frame, NaN where nothing is known, and how much it counts."""
-
-    images: NDArray[np.float32]
-    """``(n_planes, n_rows, n_cols)``."""
-
-    weight: float
-    """0 for a frame that is not like the template."""
+THUMBNAIL_PX = 64
 
 
 def build_template(
@@ -40,51 +30,65 @@ def build_template(
 
     The template starts from the mean of the frames that are most alike as they are: a mean over
     all would be a blur, or a double image. Then frames of the whole movie are registered to it
-    and averaged, with the square of their correlation as weight; the first time rigidly, later in
-    the mode of the settings.
+    and averaged at the median of their places, with the square of their correlation as weight; the
+    first time rigidly, later in the mode of the settings.
 
     Parameters
     ----------
     movie : Movie
-        Evenly spaced frames of it are read, 200 at most.
+        Evenly spaced frames of it are read and kept, 80 at most.
     params : MotionParams
         The settings.
     threads : int
-        Frames worked on at once.
+        Groups of frames worked on at once.
     progress : callable
-        Called after each frame; may raise to cancel.
+        Called after each group; may raise to cancel.
 
     Returns
     -------
     array, (n_planes, n_rows, n_cols)
-        The template; the median shift of the sampled frames to it need not be zero.
+        The template; the median shift of the sampled frames to it is near zero, in each patch.
     """
-    n_sampled = min(movie.n_frames, N_SAMPLED_FRAMES)
-    sampled = np.linspace(0, movie.n_frames - 1, n_sampled).round().astype(int)
-    read = partial(map_blocks, movie=movie, threads=threads, progress=progress)
-    thumbnails = list(read(_thumbnail, blocks=_single(sampled), phase="looking for still frames"))
-    alike = sampled[_most_alike(np.stack(thumbnails))]
-    template = _average(read(_unmoved, blocks=_single(alike), phase="first template"))
+    work = partial(map_blocks, threads=threads, progress=progress)
+    sampled_frames = np.linspace(0, movie.n_frames - 1, n_sampled_frames(movie)).round()
+    choice = [slice(int(frame), int(frame) + 1) for frame in sampled_frames]
+    read = list(work(_copied, movie, choice, phase="reading frames for the template"))
+    sampled = replace(movie, source=np.concatenate(read))
+    groups = frame_blocks(len(sampled), frame_bytes=1, memory_bytes=GROUP_FRAMES)
+    thumbnails = np.concatenate(
+        list(work(_thumbnails, sampled, groups, phase="looking for still frames"))
+    )
+    alike = as_planes(sampled.source[_most_alike(thumbnails)])
+    template = _completed([_plain_mean(alike)])
     for iteration in range(params.iterations):
         mode = params.mode if iteration else "rigid"
         registration = prepare_registration(template, replace(params, mode=mode))
-        registered = read(
-            partial(_registered, registration=registration),
-            blocks=_single(sampled),
-            phase=f"template {iteration + 1} of {params.iterations}",
+        step = partial(work, movie=sampled, blocks=groups)
+        phase = f"template {iteration + 1} of {params.iterations}"
+        found = step(partial(_located, registration=registration), phase=f"{phase}: shifts")
+        shifts = np.concatenate(list(found))
+        average = partial(
+            _summed,
+            registration=registration,
+            shifts_px=np.nan_to_num(shifts),
+            center_px=_median_shift(shifts),
         )
-        template = _average(registered, otherwise=template)
+        template = _completed(list(step(average, phase=f"{phase}: mean")), otherwise=template)
     return template
 
 
-def _single(frames: NDArray[np.int64]) -> list[slice]:
-    """Return blocks of one frame."""
-    return [slice(int(frame), int(frame) + 1) for frame in frames]
+def _copied(_: slice, frames: NDArray[Any]) -> NDArray[Any]:
+    """Keep frames."""
+    return frames.copy()
 
 
-def _thumbnail(_: slice, frames: NDArray[Any]) -> NDArray[np.float32]:
-    """Return the structure of a frame, small, of mean 0 and norm 1; zero if it has none."""
-    planes = as_planes(frames[0])
+def _thumbnails(_: slice, frames: NDArray[Any]) -> NDArray[np.float32]:
+    """Return the structure of frames, small, of mean 0 and norm 1; zero if they have none."""
+    return np.stack([_thumbnail(frame) for frame in as_planes(frames)])
+
+
+def _thumbnail(planes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the structure of a frame."""
     image = np.where(np.isfinite(planes), planes, np.float32(0)).mean(axis=0)
     scale = min(1.0, THUMBNAIL_PX / max(image.shape))
     size = [max(1, round(length * scale)) for length in reversed(image.shape)]
@@ -104,29 +108,51 @@ def _most_alike(thumbnails: NDArray[np.float32]) -> NDArray[np.int64]:
     return np.sort(order[middle])
 
 
-def _unmoved(_: slice, frames: NDArray[Any]) -> WeightedFrame:
-    """Take a frame as it is."""
-    return WeightedFrame(as_planes(frames[0]), 1.0)
+def _located(_: slice, frames: NDArray[Any], *, registration: Registration) -> NDArray[np.float32]:
+    """Return the shifts of the patches of each frame; NaN where a frame has no contrast."""
+    shifts = registration.locate(as_planes(frames))
+    return np.where(shifts.flat[:, np.newaxis, np.newaxis, np.newaxis], np.nan, shifts.patches_px)
 
 
-def _registered(_: slice, frames: NDArray[Any], *, registration: Registration) -> WeightedFrame:
-    """Register a frame and weigh it."""
-    frame = as_planes(frames[0])
-    displacement_px = registration.displacement_px(registration.locate(frame))
-    images = resample(frame, displacement_px, border="nan")
-    return WeightedFrame(images, max(correlation(images, registration.template), 0.0) ** 2)
+def _median_shift(shifts_px: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the median over frames; 0 if no frame has contrast."""
+    known = shifts_px[np.isfinite(shifts_px).all(axis=(1, 2, 3))]
+    return np.median(known, axis=0) if len(known) else np.zeros_like(shifts_px[0])
 
 
-def _average(
-    frames: Iterator[WeightedFrame], otherwise: NDArray[np.float32] | None = None
+def _summed(
+    block: slice,
+    frames: NDArray[Any],
+    *,
+    registration: Registration,
+    shifts_px: NDArray[np.float32],
+    center_px: NDArray[np.float32],
+) -> RunningMean:
+    """Sum frames, moved to the centre, weighted by how like the template they are."""
+    grid = registration.grid
+    template = resample(registration.template, grid.field_px(-center_px))
+    mean = mean_of_nothing(template.shape)
+    for images, shift in zip(as_planes(frames), shifts_px[block] - center_px, strict=True):
+        moved = resample(images, grid.field_px(shift), border="nan")
+        mean.add(moved, max(np.nan_to_num(correlation(moved, template)), 0.0) ** 2)
+    return mean
+
+
+def _plain_mean(frames: NDArray[np.float32]) -> RunningMean:
+    """Average frames as they are."""
+    mean = mean_of_nothing(frames.shape[1:])
+    for images in frames:
+        mean.add(images)
+    return mean
+
+
+def _completed(
+    parts: list[RunningMean], otherwise: NDArray[np.float32] | None = None
 ) -> NDArray[np.float32]:
     """Average what is known of each pixel; where nothing is, take another image, or the mean."""
-    total: Any = 0.0
-    weight: Any = 0.0
-    for images, frame_weight in frames:
-        known = np.isfinite(images)
-        total = total + frame_weight * np.where(known, images, 0).astype(np.float64)
-        weight = weight + frame_weight * known
+    for part in parts[1:]:
+        parts[0].merge(part)
+    total, weight = parts[0].total, parts[0].weight
     seen = weight > 0
     fill = (total.sum() / weight.sum() if seen.any() else 0.0) if otherwise is None else otherwise
     average = np.divide(total, weight, where=seen, out=np.zeros_like(total))

@@ -9,6 +9,7 @@ from pipeline.readers.datasets import choose_dataset, told_by_attributes
 from pipeline.readers.json_values import json_values
 from pipeline.readers.registry import register_reader
 from pipeline.readers.stack import Stack
+from pipeline.scaled import unscaled
 
 
 @register_reader(".zarr")
@@ -44,7 +45,7 @@ def read_zarr(path: Path, item: str | None) -> list[Stack]:
     return [
         Stack(
             name=path.name,
-            array=array,
+            array=unscaled(array),
             metadata={"origin": "Zarr", "orig_meta": json_values(attributes)},
             files=frozenset([path.resolve()]),
             **told_by_attributes(attributes),

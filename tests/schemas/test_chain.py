@@ -57,6 +57,9 @@ def test_corrected_movie_lies_in_the_store_and_is_better(filled, simulated):
     assert movie.shape == simulated[0].movie.shape
     assert correction["verdict"] == "improved"
     assert correction["mean_correlation_after"] > correction["mean_correlation_before"]
+    assert correction["residual_px"] < 0.1
+    assert (correction["n_unusable"], correction["unusable"]) == (0, {})
+    assert filled.motion.MotionCorrection & "n_unusable < 10" & "residual_patch_px < 0.5"
     assert correction["versions"]["numpy"] == np.__version__
     shifts = correction["shifts_px"] - simulated[0].shifts_px
     assert np.sqrt(shifts.var(axis=0).mean()) < 0.3  # non-rigid motion included
