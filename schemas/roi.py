@@ -2,8 +2,10 @@
 
 import hashlib
 from dataclasses import replace
+from typing import NamedTuple
 
 import datajoint as dj
+import numpy as np
 
 from pipeline.extraction import CnmfParams, extract_sources
 from pipeline.extraction.archive import TRACES, read_traces, save_sources
@@ -23,6 +25,16 @@ FLOAT_BYTES = 4
 FOOTPRINTS_AT_ONCE = 500
 
 schema = dj.Schema()
+
+
+class Edge(NamedTuple):
+    """What motion correction did to the edge of a movie, on each side."""
+
+    border_px: int
+    """Width in which a frame may have no content of its own."""
+
+    cropped_px: int
+    """Width that was cut off."""
 
 
 @schema
@@ -78,7 +90,7 @@ class Segmentation(dj.Computed):
         -> master
         roi_id : int32                 # row of the traces, from 0
         ---
-        pixels : <blob>                # of the footprint: index in a frame in C order
+        pixels : <blob>                # of the footprint: index in a recorded frame in C order
         weights : <blob>               # of these pixels, not negative
         centroid_row_px : float32
         centroid_col_px : float32
@@ -103,21 +115,20 @@ class Segmentation(dj.Computed):
 
     def make_fetch(self, key):
         task = (SegmentationTask * SegmentationParams & key).fetch1()
-        movie, border_px = movie_source(key, task["motion_hash"])
-        return movie, border_px, task["motion_hash"], task["params"]
+        return *movie_source(key, task["motion_hash"]), task["motion_hash"], task["params"]
 
-    def make_compute(self, key, arguments, border_px, motion_hash, values):
+    def make_compute(self, key, arguments, edge, motion_hash, values):
         params = params_from_dict(CnmfParams, values)
-        params = replace(params, border_px=max(params.border_px, border_px))
+        params = replace(params, border_px=max(params.border_px, edge.border_px))
         resources = RESOURCES.get()
         movie = open_movie(**arguments)
         sources = extract_sources(movie, params, **resources.as_arguments())
         with new_folder(resources.settings, ".zarr") as folder:
             save_sources(sources, folder)
         row = {"motion_hash": motion_hash, "border_px": params.border_px}
-        return sources, folder, {**row, "rate_hz": movie.require_rate_hz()}
+        return sources, edge, folder, {**row, "rate_hz": movie.require_rate_hz()}
 
-    def make_insert(self, key, sources, folder, row):
+    def make_insert(self, key, sources, edge, folder, row):
         row |= {
             "n_rois": len(sources.accepted),
             "n_accepted": int(sources.accepted.sum()),
@@ -127,9 +138,8 @@ class Segmentation(dj.Computed):
         }
         with adopted(self, key, "sources", folder) as stored:
             self.insert1({**key, **row, "sources": stored})
-            self.Roi.insert(
-                ({**key, **roi} for roi in roi_rows(sources)), chunk_size=FOOTPRINTS_AT_ONCE
-            )
+            rows = ({**key, **roi} for roi in roi_rows(sources, edge.cropped_px))
+            self.Roi.insert(rows, chunk_size=FOOTPRINTS_AT_ONCE)
 
 
 @schema
@@ -221,29 +231,32 @@ def _motion_hash(recording, motion):
 
 
 def movie_source(recording, motion_hash):
-    """Return what `open_movie` needs for a recording, as recorded or corrected, and its border.
-
-    In the border of a corrected movie, in pixels, a frame may have no content of its own.
-    """
+    """Return what `open_movie` needs for a recording, as recorded or corrected, and its edge."""
     if motion_hash is None:
-        return movie_arguments(recording), 0
+        return movie_arguments(recording), Edge(border_px=0, cropped_px=0)
     correction = (MotionCorrection & recording & {"motion_hash": motion_hash}).fetch1()
     path = stored_path(RESOURCES.get().settings, correction["movie"])
-    return {"path": path, "rate_hz": correction["rate_hz"]}, correction["border_px"]
+    edge = Edge(border_px=correction["border_px"], cropped_px=correction["cropped_px"])
+    return {"path": path, "rate_hz": correction["rate_hz"]}, edge
 
 
-def roi_rows(sources):
-    """Yield the columns of `Segmentation.Roi` for each component."""
+def roi_rows(sources, cropped_px):
+    """Yield the columns of `Segmentation.Roi` for each component, in places of recorded frames.
+
+    From the corrected frames, an edge may have been cut off on each side.
+    """
+    n_cols = sources.frame_shape[1]
     for roi_id, accepted in enumerate(sources.accepted):
         footprint = sources.footprints[:, [roi_id]]
+        rows, cols = np.divmod(footprint.indices, n_cols)
         row_px, col_px = centroid_px(footprint, sources.frame_shape)
         yield {
             "roi_id": roi_id,
-            "pixels": footprint.indices.astype("int32"),
+            "pixels": ((rows + cropped_px) * (n_cols + 2 * cropped_px) + cols + cropped_px),
             "weights": footprint.data,
-            "centroid_row_px": row_px,
-            "centroid_col_px": col_px,
-            "contour_px": contour_px(footprint, sources.frame_shape),
+            "centroid_row_px": row_px + cropped_px,
+            "centroid_col_px": col_px + cropped_px,
+            "contour_px": contour_px(footprint, sources.frame_shape) + cropped_px,
             "accepted": bool(accepted),
             "reason": sources.reasons[roi_id],
             **{name: numbers[roi_id].item() for name, numbers in sources.quality._asdict().items()},

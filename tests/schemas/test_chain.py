@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 import zarr
+from scipy import sparse
 
 from pipeline.extraction import CnmfParams
 from pipeline.motion import MotionParams
 from pipeline.readers import open_movie
+from pipeline.simulate import match_rois
 from schemas.connection import connect, connect_session
 from schemas.motion import submit_motion
 from schemas.params import add_params
@@ -84,6 +86,30 @@ def test_rois_and_traces_join_on_one_key(filled):
         assert roi["contour_px"].shape[1] == 2
         assert (roi["weights"] >= 0).all()
         assert bool(roi["reason"]) != bool(roi["accepted"])
+
+
+def test_rois_of_a_cropped_movie_lie_where_they_were_recorded(
+    embedded, take_in, run_all, simulated
+):
+    take_in(embedded)
+    add_params(embedded.motion.MotionParams, "crop", MotionParams(border="crop"))
+    submit_motion(embedded.session.Recording(), "crop")
+    submit_segmentation(embedded.session.Recording())
+    run_all(embedded)
+
+    cropped_px = embedded.motion.MotionCorrection.fetch1("cropped_px")
+    rois = (embedded.roi.Segmentation.Roi & {"accepted": True}).to_dicts()
+
+    assert cropped_px > 0
+    distances = []
+    found = sparse.lil_array((96 * 80, len(rois)))
+    for column, roi in enumerate(rois):
+        found[roi["pixels"], column] = roi["weights"]
+        center = [roi["centroid_row_px"], roi["centroid_col_px"]]
+        distances.append(np.linalg.norm(simulated[0].centers_px - center, axis=1).min())
+        assert np.linalg.norm(roi["contour_px"].mean(axis=0) - center) < 3
+    assert np.median(distances) < 2
+    assert match_rois(simulated[0].footprints, found.tocsc(), min_cosine=0.6).recall > 0.7
 
 
 def test_nothing_is_done_twice(filled, run_all):

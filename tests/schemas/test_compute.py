@@ -8,7 +8,7 @@ from pipeline.motion import MotionParams
 from pipeline.params import params_to_dict
 from schemas.motion import MotionCorrection
 from schemas.resources import RESOURCES, Resources
-from schemas.roi import Segmentation
+from schemas.roi import Edge, Segmentation
 from schemas.session import RecordingInfo
 from schemas.settings import Settings
 
@@ -54,8 +54,8 @@ def test_motion_correction(arguments):
 
 
 def test_segmentation(arguments, tmp_path):
-    sources, folder, row = Segmentation.make_compute(
-        None, {}, arguments, 4, None, params_to_dict(CnmfParams(border_px=2))
+    sources, _, folder, row = Segmentation.make_compute(
+        None, {}, arguments, Edge(4, 0), None, params_to_dict(CnmfParams(border_px=2))
     )
 
     assert row == {"motion_hash": None, "border_px": 4, "rate_hz": 30.0}
