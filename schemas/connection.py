@@ -19,6 +19,7 @@ MODULES = ("project", "animal", "session", "motion", "roi", "sample")
 STEPS = {
     "recording_info": ("session", "RecordingInfo"),
     "motion_correction": ("motion", "MotionCorrection"),
+    "motion_preview": ("motion", "MotionPreview"),
     "segmentation": ("roi", "Segmentation"),
     "trace": ("roi", "Trace"),
 }

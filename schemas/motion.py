@@ -4,13 +4,14 @@ import datajoint as dj
 
 from pipeline.motion import MotionParams as Params
 from pipeline.motion import correct_motion
+from pipeline.motion.preview import preview_motion
 from pipeline.params import params_from_dict
 from pipeline.readers import open_movie
 from pipeline.versions import software_versions
 from schemas.params import DEFAULT, find_params
 from schemas.resources import RESOURCES
 from schemas.session import Recording, movie_arguments  # noqa: F401 the tables name Recording
-from schemas.store import adopted, new_folder
+from schemas.store import adopted, check_writable, new_folder, stored_path
 
 schema = dj.Schema()
 
@@ -84,6 +85,38 @@ class MotionCorrection(dj.Computed):
     def make_insert(self, key, result, folder):
         with adopted(self, key, "movie", folder) as stored:
             self.insert1({**key, **correction_row(result), "movie": stored})
+
+
+@schema
+class MotionPreview(dj.Computed):
+    """What a person looks at to judge a corrected movie."""
+
+    definition = """
+    -> MotionCorrection
+    ---
+    mean_image : <blob@main>           # after; ([n_planes,] n_rows, n_cols), as the two that follow
+    max_image : <blob@main>
+    std_image : <blob@main>
+    video : <blob@main>                # animated WebP, some frames before beside after
+    crop=null : json                   # part with content: [first, stop) of [planes,] rows, columns
+    """
+
+    def make_fetch(self, key):
+        movie, rate_hz = (MotionCorrection & key).fetch1("movie", "rate_hz")
+        path = str(stored_path(RESOURCES.get().settings, movie))
+        return movie_arguments(key), {"path": path, "rate_hz": rate_hz}
+
+    def make_compute(self, key, recorded, corrected):
+        resources = RESOURCES.get()
+        check_writable(resources.settings)
+        movies = open_movie(**recorded), open_movie(**corrected)
+        return (preview_motion(*movies, **resources.as_arguments()),)
+
+    def make_insert(self, key, preview):
+        images, crop = preview.projections, preview.crop
+        row = {"mean_image": images.mean, "max_image": images.maximum, "std_image": images.std}
+        limits = crop and [[part.start, part.stop] for part in crop.slices]
+        self.insert1({**key, **row, "video": preview.video, "crop": limits})
 
 
 def correction_row(result):

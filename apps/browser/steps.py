@@ -12,6 +12,7 @@ from schemas.connection import Database
 STEPS = {
     "recording_info": "Recording info",
     "motion_correction": "Motion correction",
+    "motion_preview": "Motion preview",
     "segmentation": "Segmentation",
     "trace": "Trace extraction",
 }

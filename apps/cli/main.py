@@ -10,7 +10,7 @@ warnings.filterwarnings("ignore", "No datajoint.json found", UserWarning)
 
 import typer  # noqa: E402
 
-from apps.cli import look, params, project, work  # noqa: E402
+from apps.cli import delete, look, params, project, work  # noqa: E402
 from schemas.connection import DataJointError  # noqa: E402
 from schemas.settings import ProjectError  # noqa: E402
 
@@ -34,6 +34,7 @@ cli.command()(work.populate)
 cli.command()(work.status)
 cli.command()(work.errors)
 cli.command()(work.retry)
+cli.add_typer(delete.cli, name="delete")
 cli.command()(look.show)
 cli.command()(look.sql)
 cli.command()(look.app)

@@ -1,4 +1,4 @@
-"""Parameter sets: listed, shown, added."""
+"""Parameter sets: listed, shown, added, deleted."""
 
 import json
 from enum import StrEnum
@@ -10,9 +10,10 @@ from pipeline.extraction import CnmfParams
 from pipeline.motion import MotionParams
 from pipeline.params import params_from_dict
 from schemas.connection import Database, connect
+from schemas.deletion import delete_params
 from schemas.params import add_params, find_params
 
-cli = typer.Typer(help="Parameter sets: list, show, add.", no_args_is_help=True)
+cli = typer.Typer(help="Parameter sets: list, show, add, delete.", no_args_is_help=True)
 
 
 class Step(StrEnum):
@@ -30,6 +31,13 @@ def table_of(database: Database, step: Step) -> Any:
     if step is Step.MOTION:
         return database.motion.MotionParams
     return database.roi.SegmentationParams
+
+
+def tasks_of(database: Database, step: Step) -> Any:
+    """Return the table of what was asked for with the parameter sets of a step."""
+    if step is Step.MOTION:
+        return database.motion.MotionTask
+    return database.roi.SegmentationTask
 
 
 @cli.command("list")
@@ -73,6 +81,20 @@ def add(
     params = params_from_dict(KINDS[step], dict(map(parse_value, values or [])))
     add_params(table_of(connect(), step), name, params)
     print(f"Stored {step} parameters {name!r}.")
+
+
+@cli.command()
+def delete(
+    step: Annotated[Step, typer.Argument(help="The step.")],
+    name: Annotated[str, typer.Argument(help="Name of the parameter set.")],
+) -> None:
+    """Delete a parameter set that was never used; one with tasks stays.
+
+    Example: `mesmerize params delete motion rigid`
+    """
+    database = connect()
+    delete_params(table_of(database, step), tasks_of(database, step), name)
+    print(f"Deleted {step} parameters {name!r}.")
 
 
 def parse_value(text: str) -> tuple[str, Any]:

@@ -1,7 +1,7 @@
 """Submitting tasks, computing them, and seeing how far they are."""
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -35,7 +35,7 @@ def motion(
     Example: `mesmerize submit motion --animal m1 --params default`
     """
     database = connect()
-    new = submit_motion(_recordings(database, animal, session, trial), params)
+    new = submit_motion(chosen_recordings(database, animal, session, trial), params)
     print(f"{new} new tasks of motion correction; compute them with: mesmerize populate")
 
 
@@ -58,15 +58,21 @@ def segmentation(
     Example: `mesmerize submit segmentation --animal m1 --params default`
     """
     database = connect()
-    recordings = _recordings(database, animal, session, trial)
+    recordings = chosen_recordings(database, animal, session, trial)
     new = submit_segmentation(recordings, params, motion, as_recorded=as_recorded)
     print(f"{new} new tasks of segmentation; compute them with: mesmerize populate")
 
 
-def _recordings(
+def chosen_recordings(
     database: Database, animal: str | None, session: str | None, trial: str | None
-) -> object:
-    """Return the recordings that the options choose, or refuse when there are none."""
+) -> Any:
+    """Return the recordings that the options choose; None: whatever it is.
+
+    Raises
+    ------
+    ProjectError
+        If there are none.
+    """
     given = {"animal_id": animal, "session": session, "trial": trial}
     chosen = {name: value for name, value in given.items() if value is not None}
     recordings = database.session.Recording & chosen

@@ -3,6 +3,7 @@
 from apps.queries.frames import corrected_movie, recorded_movie
 from apps.queries.jobs import queued
 from apps.queries.keys import RECORDING, Key
+from apps.queries.previews import PREVIEWS, preview_crop, preview_image, preview_video
 from apps.queries.project import (
     Overview,
     filter_recordings,
@@ -17,6 +18,7 @@ from apps.queries.recording import (
     corrections,
     files,
     frame_limits,
+    job_state,
     motion_names,
     movie_facts,
     projection,
@@ -27,6 +29,7 @@ from apps.queries.recording import (
 )
 
 __all__ = [
+    "PREVIEWS",
     "PROJECTIONS",
     "RECORDING",
     "ROI_NUMBERS",
@@ -38,9 +41,13 @@ __all__ = [
     "files",
     "filter_recordings",
     "frame_limits",
+    "job_state",
     "motion_names",
     "movie_facts",
     "overview",
+    "preview_crop",
+    "preview_image",
+    "preview_video",
     "project_name",
     "projection",
     "queued",

@@ -2,8 +2,16 @@
 
 from pipeline.plots.colors import roi_color
 from pipeline.plots.correlation import correlation_figure
+from pipeline.plots.grid import grid_figure
 from pipeline.plots.picture import grey_png
 from pipeline.plots.shifts import shifts_figure
 from pipeline.plots.traces import traces_figure
 
-__all__ = ["correlation_figure", "grey_png", "roi_color", "shifts_figure", "traces_figure"]
+__all__ = [
+    "correlation_figure",
+    "grey_png",
+    "grid_figure",
+    "roi_color",
+    "shifts_figure",
+    "traces_figure",
+]

@@ -25,6 +25,7 @@ TIMEOUT_S = 60
 MOVIE = TwoPhotonParams(
     n_frames=240, n_rows=64, n_cols=64, n_cells=6, max_shift_px=3.0, max_deviation_px=0.5
 )
+PATCHES = MotionParams(stride_px=(20, 20), overlap_px=(12, 12), max_deviation_px=2.0)
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +48,7 @@ def _fill(database):
         frames = rng.poisson(100, shape).astype(np.uint16)
         tifffile.imwrite(data / name, frames, photometric="minisblack")
     add_params(database.motion.MotionParams, "rigid", MotionParams(mode="rigid"))
+    add_params(database.motion.MotionParams, "patches", PATCHES)
     add_params(database.roi.SegmentationParams, "strict", CnmfParams(min_corr=0.99))
     for trial in ("done", "failed", "traceless"):
         _ingest("mouse 1", "2026-11-22", trial, data / "cells.tif")
@@ -56,6 +58,7 @@ def _fill(database):
     _submit(database)
     populate(database, watch=lambda outcome: None)
     (database.roi.Trace & {"trial": "traceless"}).delete(prompt=False)
+    (database.motion.MotionPreview & {"trial": "traceless"}).delete(prompt=False)
     add_sample((database.roi.Segmentation & {"trial": "done"}).fetch1("KEY"), "")
     _ingest("mouse 3", "2026-11-24", "new", data / "cells.tif")
     submit_motion(database.session.Recording & {"trial": "new"}, "rigid")
@@ -77,6 +80,8 @@ def _submit(database):
     submit_segmentation(recordings & [{"trial": "done"}, {"trial": "traceless"}])
     submit_segmentation(recordings & {"trial": "failed"})
     submit_segmentation(recordings & {"trial": "empty"}, "strict")
+    submit_motion(recordings & {"trial": "done"}, "patches")
+    submit_motion(recordings & {"trial": "volume"}, "rigid")
 
 
 @pytest.fixture

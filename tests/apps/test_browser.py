@@ -61,7 +61,7 @@ def test_home_counts_and_shows_progress(lab, open_page):
     assert counts["Samples"] == "1"
     assert int(counts["ROIs in all"]) >= int(counts["Accepted ROIs"]) > 0
     assert "6 done · 1 pending" in words(app)
-    assert "2 done · 1 pending · 1 error" in words(app)
+    assert "4 done · 1 pending · 1 error" in words(app)
 
 
 @pytest.mark.db
@@ -188,6 +188,56 @@ def test_what_is_not_there_is_said(open_recording, trial, tab, sentence):
 
 
 @pytest.mark.db
+def test_two_motion_corrections_are_shown_side_by_side(open_recording):
+    app = open_recording("done", "Motion")
+
+    assert app.multiselect[0].value == ["patches", "rigid"]
+    assert [found.value for found in app.subheader] == [
+        "Parameters 'patches'",
+        "Parameters 'rigid'",
+    ]
+    assert len(app.metric) == 8
+    assert len(app.get("plotly_chart")) == 6
+    assert "patches of 32 × 32 px; they overlap" in words(app)
+    assert "The frame moved as a whole" in words(app)
+
+
+@pytest.mark.db
+@pytest.mark.parametrize(("names", "n_metrics"), [(["rigid"], 4), (["patches"], 4), ([], 0)])
+def test_motion_corrections_are_chosen(open_recording, names, n_metrics):
+    app = open_recording("done", "Motion")
+
+    app.multiselect[0].set_value(names).run()
+
+    assert not app.exception
+    assert len(app.metric) == n_metrics
+    assert ("Choose one or two parameter sets" in words(app)) == (not names)
+
+
+@pytest.mark.db
+@pytest.mark.parametrize("trial", ["done", "volume"])
+@pytest.mark.parametrize("name", ["max_image", "std_image"])
+def test_other_images_before_and_after_are_shown(open_recording, trial, name):
+    app = open_recording(trial, "Motion")
+
+    app.session_state["preview"] = name
+    app.run()
+
+    assert not app.exception
+    assert "corrected with 'rigid'" in words(app)
+    assert len(app.get("html")) >= 1
+
+
+@pytest.mark.db
+def test_a_correction_without_its_preview_shows_the_rest(open_recording):
+    app = open_recording("traceless", "Motion")
+
+    assert "Motion preview is pending" in words(app)
+    assert len(app.metric) == 4
+    assert "The frame moved as a whole" in words(app)
+
+
+@pytest.mark.db
 def test_a_failure_is_told_in_full_on_its_recording(open_recording):
     app = open_recording("failed")
 
@@ -246,10 +296,12 @@ def test_jobs_shows_states_and_errors_in_full(lab, open_page):
     assert set(queue["step"]) == {
         "Recording info",
         "Motion correction",
+        "Motion preview",
         "Segmentation",
         "Trace extraction",
     }
     assert set(queue["state"]) == {"pending"}
+    assert len(queue[queue["step"] == "Motion preview"]) == 1
     assert "new" in set(queue["trial"])
     assert any("larger than the frame" in block.value for block in app.code)
 

@@ -168,3 +168,13 @@ def test_the_image_zooms_and_tells_what_is_under_the_pointer(page, address, lab)
     page.locator(".viewer canvas").dblclick(position={"x": LEFT_PX + 2, "y": 300})
     click_roi(page, roi)
     expect(page.locator(".viewer .tip")).to_contain_text(f"ROI {roi['roi_id']}")
+
+
+def test_the_preview_of_a_motion_correction_plays(page, address):
+    page.goto(f"{address}/recording?animal_id=mouse+1&session=2026-11-22&trial=done")
+    page.get_by_role("tab", name="Motion").click()
+
+    videos = page.get_by_alt_text("some frames as recorded")
+    expect(videos).to_have_count(2)
+    expect(page.locator(".js-plotly-plot .imagelayer image")).to_have_count(2)
+    assert videos.first.evaluate("video => video.decode().then(() => video.naturalWidth)") == 132

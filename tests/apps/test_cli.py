@@ -11,7 +11,7 @@ from apps.cli.main import cli
 from apps.tables import read_only_sql
 from schemas.settings import PROJECT_VARIABLE, ProjectError
 
-STEPS = ["recording_info", "motion_correction", "segmentation", "trace"]
+STEPS = ["recording_info", "motion_correction", "motion_preview", "segmentation", "trace"]
 
 
 @pytest.fixture

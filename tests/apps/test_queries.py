@@ -44,12 +44,12 @@ def test_overview_of_an_empty_project_is_zero(database):
 def test_recordings_tell_the_state_of_each_step(lab_on_each):
     table = queries.recordings(lab_on_each).set_index("trial")
 
-    steps = ["recording_info", "motion_correction", "segmentation", "trace"]
-    assert table.loc["done", steps].tolist() == ["done"] * 4
-    assert table.loc["failed", steps].tolist() == ["done", "error", "pending", ""]
-    assert table.loc["traceless", steps].tolist() == ["done", "done", "done", "pending"]
-    assert table.loc["looked at", steps].tolist() == ["done", "", "", ""]
-    assert table.loc["new", steps].tolist() == ["pending", "pending", "pending", ""]
+    steps = ["recording_info", "motion_correction", "motion_preview", "segmentation", "trace"]
+    assert table.loc["done", steps].tolist() == ["done"] * 5
+    assert table.loc["failed", steps].tolist() == ["done", "error", "", "pending", ""]
+    assert table.loc["traceless", steps].tolist() == ["done", "done", "pending", "done", "pending"]
+    assert table.loc["looked at", steps].tolist() == ["done", "", "", "", ""]
+    assert table.loc["new", steps].tolist() == ["pending", "pending", "", "pending", ""]
 
 
 def test_recordings_begin_with_the_newest_session(lab_on_each):
@@ -130,20 +130,31 @@ def test_rois_and_traces_join_on_the_same_number(lab_on_each, segmentation):
 
 
 def test_projections_have_the_shape_of_a_frame(lab_on_each):
-    (correction,) = queries.corrections(lab_on_each, DONE)
+    correction, _ = queries.corrections(lab_on_each, DONE)
 
     for name in queries.PROJECTIONS:
         assert queries.projection(lab_on_each, correction["key"], name).shape == (64, 64)
 
 
 def test_frames_are_read_one_at_a_time(lab_on_each):
-    (correction,) = queries.corrections(lab_on_each, DONE)
+    correction, _ = queries.corrections(lab_on_each, DONE)
     recorded = queries.recorded_movie(lab_on_each, DONE)[7]
     corrected = queries.corrected_movie(lab_on_each, correction["key"])[7]
 
     low, high = queries.frame_limits(lab_on_each, DONE)
     assert recorded.shape == corrected.shape == (64, 64)
     assert low < np.median(recorded) < high
+
+
+def test_previews_of_each_correction_are_read(lab_on_each):
+    for correction in queries.corrections(lab_on_each, DONE):
+        key = correction["key"]
+        assert queries.preview_video(lab_on_each, key)[8:12] == b"WEBP"
+        for name in queries.PREVIEWS:
+            assert queries.preview_image(lab_on_each, key, name).shape == (64, 64)
+        (top, bottom), (left, right) = queries.preview_crop(lab_on_each, key)
+        assert 0 <= top < bottom <= 64
+        assert 0 <= left < right <= 64
 
 
 def test_files_tell_where_and_how_large(lab_on_each):

@@ -4,7 +4,14 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.plots import correlation_figure, grey_png, roi_color, shifts_figure, traces_figure
+from pipeline.plots import (
+    correlation_figure,
+    grey_png,
+    grid_figure,
+    roi_color,
+    shifts_figure,
+    traces_figure,
+)
 from pipeline.plots.envelope import envelope_frames
 
 RNG_SEED = 0
@@ -145,3 +152,31 @@ def test_correlations_are_drawn_before_and_after(times_s):
     figure = correlation_figure(times_s, before=np.full(300, 0.5), after=np.full(300, 0.9))
 
     assert [(line.name, line.y[0]) for line in figure.data] == [("before", 0.5), ("after", 0.9)]
+
+
+def test_patches_are_drawn_where_they_overlap():
+    image = np.zeros((100, 64))
+
+    figure = grid_figure(
+        image,
+        limits=(0, 1),
+        firsts_px=([0, 40, 50], [0, 32]),
+        patch_px=(50, 40),
+        crop=((10, 90), (5, 60)),
+    )
+
+    boxes = [(shape.y0, shape.y1, shape.x0, shape.x1) for shape in figure.layout.shapes]
+    assert boxes == [
+        (39.5, 49.5, -0.5, 63.5),
+        (49.5, 89.5, -0.5, 63.5),
+        (-0.5, 99.5, 31.5, 39.5),
+        (39.5, 89.5, 31.5, 71.5),
+        (9.5, 89.5, 4.5, 59.5),
+    ]
+    assert figure.layout.images[0].sizey == 100
+
+
+def test_one_patch_overlaps_nothing():
+    figure = grid_figure(np.zeros((9, 7)), limits=(0, 1), firsts_px=([0], [0]), patch_px=(9, 7))
+
+    assert len(figure.layout.shapes) == 1

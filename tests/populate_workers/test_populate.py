@@ -51,7 +51,7 @@ def test_failed_job_keeps_its_reason_and_the_others_go_on(database, take_in, run
 
     outcomes = run_all(database)
 
-    assert len(outcomes) == 4
+    assert len(outcomes) == 5
     (failed,) = [outcome for outcome in outcomes if outcome.error]
     assert "larger than the frame" in failed.error
     (failure,) = queue.failures(database)
@@ -156,9 +156,8 @@ def test_two_workers_compute_each_job_once(database, take_in):
 
     jobs = sum(lines, [])
     assert [process.returncode for process in processes] == [0, 0]
-    assert sorted(jobs) == sorted(
-        f"{step} {trial}" for step in ("recording_info", "motion_correction") for trial in "abcd"
-    )
+    steps = ("recording_info", "motion_correction", "motion_preview")
+    assert sorted(jobs) == sorted(f"{step} {trial}" for step in steps for trial in "abcd")
     assert np.all([counts["done"] in (0, 4) for counts in queue.progress(database).values()])
 
 

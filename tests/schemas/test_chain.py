@@ -19,7 +19,7 @@ from schemas.store import INCOMING, stored_path
 
 pytestmark = pytest.mark.db
 
-STEPS = ["recording_info", "motion_correction", "segmentation", "trace"]
+STEPS = ["recording_info", "motion_correction", "motion_preview", "segmentation", "trace"]
 
 
 @pytest.fixture(scope="module")
@@ -230,3 +230,15 @@ def test_sample_takes_its_name_from_animal_and_trial(database, take_in, run_all)
     assert add_sample(first, "a good one") == "m1-_-t1"
     with pytest.raises(ProjectError, match="m1-_-t1 exists already"):
         add_sample(second)
+
+
+def test_preview_shows_the_corrected_movie(filled):
+    preview = filled.motion.MotionPreview.fetch1()
+    correction = filled.motion.MotionCorrection.fetch1()
+    movie = open_movie(stored_path(filled.settings, correction["movie"]))
+
+    np.testing.assert_allclose(preview["mean_image"], movie[:].mean(0), rtol=1e-4)
+    assert preview["max_image"].shape == preview["std_image"].shape == movie.frame_shape
+    assert preview["video"][:4] == b"RIFF"
+    for (first, stop), length in zip(preview["crop"], movie.frame_shape, strict=True):
+        assert 0 <= first < stop <= length

@@ -1,0 +1,181 @@
+"""Deleting what nobody wants any more: rows, what was made of them, and their files."""
+
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import datajoint as dj
+
+from schemas.connection import Database
+from schemas.params import find_params
+from schemas.settings import STORE, ProjectError
+from schemas.store import check_writable
+
+
+@dataclass(frozen=True)
+class Doomed:
+    """What a deletion takes."""
+
+    rows: dict[str, int]
+    """Number of rows by the table's name in SQL, parents first; tables without any are left out."""
+
+    paths: frozenset[str]
+    """Files and folders in the store that the rows refer to, relative to it."""
+
+    stored_bytes: int
+    """What these take on the disk."""
+
+
+def doomed_by(database: Database, tasks: Any) -> Doomed:
+    """Tell what goes when tasks are deleted: they, their results, and what was made of these.
+
+    Parameters
+    ----------
+    database : Database
+        The connected tables.
+    tasks : query
+        A restriction of ``MotionTask`` or of ``SegmentationTask``.
+
+    Returns
+    -------
+    Doomed
+        Nothing is changed yet.
+
+    Raises
+    ------
+    ProjectError
+        If one of the tasks, or of what is made of them, is being computed now.
+    """
+    tables = list(dj.Diagram.cascade(_by_keys(tasks)))
+    for step, jobs in _jobs(database, tables):
+        if jobs.reserved:
+            raise ProjectError(
+                f"{step.replace('_', ' ')} of what would go is running; wait for its end, "
+                "or stop its worker, and delete then."
+            )
+    counts = {table.full_table_name: len(table) for table in tables}
+    paths = frozenset(path for table in tables for path in _references(table))
+    return Doomed(
+        rows={name: count for name, count in counts.items() if count},
+        paths=paths,
+        stored_bytes=sum(_size_bytes(_location(database) / path) for path in paths),
+    )
+
+
+def delete_tasks(database: Database, tasks: Any) -> int:
+    """Delete tasks with all that was made of them, in the database and in the store.
+
+    Parameters
+    ----------
+    database : Database
+        The connected tables.
+    tasks : query
+        A restriction of ``MotionTask`` or of ``SegmentationTask``.
+
+    Returns
+    -------
+    int
+        Bytes that are free again.
+
+    Raises
+    ------
+    ProjectError
+        If one of them is being computed now, or the store cannot be written.
+
+    Notes
+    -----
+    All rows go in one transaction, and their jobs with them; the files follow when it has ended,
+    so that no row is ever without its file. A blob that a remaining row shares, because its
+    content is the same, stays.
+    """
+    check_writable(database.settings)
+    with database.connection.transaction:
+        tasks = _by_keys(tasks)
+        doomed = doomed_by(database, tasks)
+        for _, jobs in _jobs(database, list(dj.Diagram.cascade(tasks))):
+            jobs.delete_quick()
+        tasks.delete(transaction=False, prompt=False)
+    left = {path for table in _storing_tables(database) for path in _references(table)}
+    return sum(_remove(_location(database) / path) for path in doomed.paths - left)
+
+
+def delete_params(table: Any, tasks: Any, name: str) -> None:
+    """Delete a parameter set that nothing was asked for with.
+
+    Parameters
+    ----------
+    table : datajoint.Lookup
+        ``MotionParams`` or ``SegmentationParams``.
+    tasks : datajoint.Table
+        The tasks that refer to it.
+    name : str
+        Name of the set.
+
+    Raises
+    ------
+    ProjectError
+        If there is none of that name, or there are tasks with it.
+    """
+    key = find_params(table, name)
+    count = len(tasks & key)
+    if count:
+        raise ProjectError(
+            f"the parameter set {name!r} has {count} tasks and stays, because their results refer "
+            "to it; delete those first with: mesmerize delete"
+        )
+    (table & key).delete(prompt=False)
+
+
+def _by_keys(tasks: Any) -> Any:
+    """Return the same rows named by their keys: on MySQL no other restriction cascades."""
+    return type(tasks)() & tasks.keys()
+
+
+def _jobs(database: Database, tables: Iterable[Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the steps that compute something of rows, with the jobs of these rows."""
+    by_name = {table.full_table_name: table for table in tables}
+    for step, computed in database.steps():
+        (parent,) = computed().parents(primary=True)
+        if parent in by_name:
+            yield step, computed().jobs & by_name[parent].keys()
+
+
+def _storing_tables(database: Database) -> Iterator[Any]:
+    """Yield the tables whose rows may refer to the store."""
+    for module in database.modules.values():
+        for name in module.schema.list_tables():
+            yield module.schema.get_table(name)
+
+
+def _references(table: Any) -> Iterator[str]:
+    """Yield the paths in the store that the rows of a table refer to; no file is opened."""
+    heading = table.heading
+    for name in (*heading.hash_objects, *heading.schema_objects):
+        codec = heading.attributes[name].codec
+        for row in table.proj(name).cursor(as_dict=True):
+            yield from (path for path, _ in codec.referenced_paths(row[name]))
+
+
+def _location(database: Database) -> Path:
+    """Return the folder of the store."""
+    return Path(database.connection._config.get_store_spec(STORE)["location"])
+
+
+def _size_bytes(path: Path) -> int:
+    """Return what a file, or all files of a folder, take; 0 where there is none."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def _remove(path: Path) -> int:
+    """Remove a file, or a folder with that of its row; return the bytes that are free again."""
+    size_bytes = _size_bytes(path)
+    if not path.is_dir():
+        path.unlink(missing_ok=True)
+        return size_bytes
+    shutil.rmtree(path)
+    if not any(path.parent.iterdir()):
+        path.parent.rmdir()
+    return size_bytes
