@@ -85,5 +85,18 @@ def _run(step: str, table: Any, key: dict[str, Any]) -> Outcome | None:
         if isinstance(error, KeyboardInterrupt):
             release(table, key)
             raise error
+        if _was_outrun(error):
+            release(table, key)
+            table.jobs.refresh(key, delay=-1)
+            return _run(step, table, key)
         return Outcome(step, key, seconds, str(error) or type(error).__name__)
     return Outcome(step, key, seconds, None) if result["success_count"] else None
+
+
+def _was_outrun(error: BaseException) -> bool:
+    """Return whether another worker stored the same array at the same moment.
+
+    DataJoint 2.3 writes equal content through one temporary file: of two writers, one finds it
+    gone.
+    """
+    return isinstance(error, FileNotFoundError) and str(error.filename).endswith(".saving")

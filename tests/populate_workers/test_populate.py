@@ -1,11 +1,13 @@
 """Jobs: failed ones keep their reason, others go on, and none is lost."""
 
+import errno
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import datajoint.utils
 import numpy as np
 import pytest
 
@@ -158,7 +160,29 @@ def test_two_workers_compute_each_job_once(database, take_in):
     assert [process.returncode for process in processes] == [0, 0]
     steps = ("recording_info", "motion_correction", "motion_preview")
     assert sorted(jobs) == sorted(f"{step} {trial}" for step in steps for trial in "abcd")
+    assert queue.failures(database) == []
     assert np.all([counts["done"] in (0, 4) for counts in queue.progress(database).values()])
+
+
+def test_equal_arrays_stored_at_the_same_moment_are_no_error(
+    database, take_in, run_all, monkeypatch
+):
+    take_in(database)
+    write, outrun = datajoint.utils.safe_write, []
+
+    def write_late(path, content):
+        if not outrun:
+            outrun.append(path)
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory", f"{path}.saving")
+        write(path, content)
+
+    monkeypatch.setattr(datajoint.utils, "safe_write", write_late)
+
+    (outcome,) = run_all(database)
+
+    assert outrun
+    assert outcome.error is None
+    assert len(database.session.RecordingInfo()) == 1
 
 
 def test_unknown_step_is_refused(database):
