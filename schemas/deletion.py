@@ -9,8 +9,9 @@ from typing import Any
 import datajoint as dj
 
 from schemas.connection import Database
+from schemas.files import size_bytes
 from schemas.params import find_params
-from schemas.settings import STORE, ProjectError
+from schemas.settings import ProjectError
 from schemas.store import check_writable
 
 
@@ -60,7 +61,7 @@ def doomed_by(database: Database, tasks: Any) -> Doomed:
     return Doomed(
         rows={name: count for name, count in counts.items() if count},
         paths=paths,
-        stored_bytes=sum(_size_bytes(_location(database) / path) for path in paths),
+        stored_bytes=sum(_stored_bytes(database.settings.store / path) for path in paths),
     )
 
 
@@ -98,7 +99,7 @@ def delete_tasks(database: Database, tasks: Any) -> int:
             jobs.delete_quick()
         tasks.delete(transaction=False, prompt=False)
     left = {path for table in _storing_tables(database) for path in _references(table)}
-    return sum(_remove(_location(database) / path) for path in doomed.paths - left)
+    return sum(_remove(database.settings.store / path) for path in doomed.paths - left)
 
 
 def delete_params(table: Any, tasks: Any, name: str) -> None:
@@ -158,24 +159,18 @@ def _references(table: Any) -> Iterator[str]:
             yield from (path for path, _ in codec.referenced_paths(row[name]))
 
 
-def _location(database: Database) -> Path:
-    """Return the folder of the store."""
-    return Path(database.connection._config.get_store_spec(STORE)["location"])
-
-
-def _size_bytes(path: Path) -> int:
-    """Return what a file, or all files of a folder, take; 0 where there is none."""
-    files = path.rglob("*") if path.is_dir() else [path]
-    return sum(file.stat().st_size for file in files if file.is_file())
+def _stored_bytes(path: Path) -> int:
+    """Return what a file or a folder of the store takes; 0 where it is gone already."""
+    return size_bytes(path) if path.exists() else 0
 
 
 def _remove(path: Path) -> int:
     """Remove a file, or a folder with that of its row; return the bytes that are free again."""
-    size_bytes = _size_bytes(path)
+    freed_bytes = _stored_bytes(path)
     if not path.is_dir():
         path.unlink(missing_ok=True)
-        return size_bytes
+        return freed_bytes
     shutil.rmtree(path)
     if not any(path.parent.iterdir()):
         path.parent.rmdir()
-    return size_bytes
+    return freed_bytes

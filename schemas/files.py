@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.blocks import Progress
-from schemas.settings import ProjectError, Settings
+from schemas.settings import MEGABYTE, ProjectError, Settings
 
 CHUNK_BYTES = 1 << 22
-MEGABYTE = 1_000_000
 
 
 def describe(path: Path, settings: Settings, progress: Progress) -> dict[str, Any]:

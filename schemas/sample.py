@@ -2,11 +2,10 @@
 
 import datajoint as dj
 
+from schemas.ingest import SEPARATOR
 from schemas.roi import Segmentation  # noqa: F401 the table names it
 from schemas.session import Recording
 from schemas.settings import ProjectError
-
-SEPARATOR = "-_-"
 
 schema = dj.Schema()
 

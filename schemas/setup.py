@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -109,6 +110,8 @@ def create_project(
         database = connect(load_settings(folder))
         _fill(database)
     except BaseException as error:
+        with suppress(ProjectError):
+            server.leave(load_settings(folder))  # before its data go
         _remove(folder, whole=is_new)
         if isinstance(error, OSError):
             raise ProjectError(f"{folder} cannot be made a project: {error.strerror}.") from error
