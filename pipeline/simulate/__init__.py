@@ -3,5 +3,15 @@
 from pipeline.simulate.params import TwoPhotonParams
 from pipeline.simulate.score import Matches, match_rois
 from pipeline.simulate.two_photon import SimulatedMovie, simulate_two_photon
+from pipeline.simulate.volume import SimulatedVolume, VolumeParams, simulate_volume
 
-__all__ = ["Matches", "SimulatedMovie", "TwoPhotonParams", "match_rois", "simulate_two_photon"]
+__all__ = [
+    "Matches",
+    "SimulatedMovie",
+    "SimulatedVolume",
+    "TwoPhotonParams",
+    "VolumeParams",
+    "match_rois",
+    "simulate_two_photon",
+    "simulate_volume",
+]

@@ -13,6 +13,8 @@ from pipeline.simulate.activity import slow_noise
 from pipeline.simulate.displacement import Displacement
 from pipeline.simulate.params import TwoPhotonParams
 
+Sigma = float | tuple[float, ...]
+
 N_NEUROPIL_MODES = 4
 INTERPOLATION_PX = 4
 
@@ -43,7 +45,7 @@ class Scene:
     """How far the scene reaches beyond the frame on each side."""
 
     @property
-    def shape(self) -> tuple[int, int, int]:
+    def shape(self) -> tuple[int, ...]:
         """``(n_frames, n_rows, n_cols)``."""
         return (self.traces.shape[1], *self.displacement.frame_shape)
 
@@ -61,7 +63,8 @@ class Scene:
         for image, frame, target in zip(still, chosen, moved, strict=True):
             rows, cols = self.displacement.sources_px(frame) + np.float32(self.margin_px)
             cv2.remap(image, cols, rows, cv2.INTER_LANCZOS4, dst=target)
-        return moved
+        # between dark and bright, the interpolation undershoots
+        return np.maximum(moved, 0, out=moved)
 
     def still(self, frames: range) -> NDArray[np.float32]:
         """Return frames with margins as they were without motion."""
@@ -87,10 +90,20 @@ def draw_background(
     """
     margin = 2 * scene_margin_px(params)
     shape = params.n_rows + margin, params.n_cols + margin
-    texture = 0.2 * _smooth_image(shape, 1.5, rng) + 0.3 * _smooth_image(shape, 20, rng)
+    return draw_modes(params, shape, (1.5, 20, min(shape) / 8), rng)
+
+
+def draw_modes(
+    params: TwoPhotonParams,
+    shape: tuple[int, ...],
+    sigmas_px: tuple[Sigma, Sigma, Sigma],
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Draw the same for a scene of any shape, from the grain of tissue, clouds and neuropil."""
+    fine, coarse, smooth = sigmas_px
+    texture = 0.2 * _smooth_image(shape, fine, rng) + 0.3 * _smooth_image(shape, coarse, rng)
     static = params.background_photons * np.exp(texture - 0.065)
-    sigma_px = min(shape) / 8
-    modes = [np.exp(0.7 * _smooth_image(shape, sigma_px, rng)) for _ in range(N_NEUROPIL_MODES)]
+    modes = [np.exp(0.7 * _smooth_image(shape, smooth, rng)) for _ in range(N_NEUROPIL_MODES)]
     fluctuation = slow_noise(
         (params.n_frames, N_NEUROPIL_MODES), time_s=1.0, rate_hz=params.rate_hz, rng=rng
     )
@@ -101,7 +114,7 @@ def draw_background(
 
 
 def _smooth_image(
-    shape: tuple[int, int], sigma_px: float, rng: np.random.Generator
+    shape: tuple[int, ...], sigma_px: Sigma, rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """Draw a smooth image of mean 0 and standard deviation 1."""
     image = gaussian_filter(rng.normal(size=shape), sigma_px)

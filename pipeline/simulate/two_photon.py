@@ -1,24 +1,14 @@
 """Simulated two-photon movies."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import tifffile
-from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.linalg import norm
 
-from pipeline.blocks import (
-    DEFAULT_MEMORY_BYTES,
-    DEFAULT_THREADS,
-    Progress,
-    frame_blocks,
-    map_blocks,
-    no_progress,
-)
+from pipeline.blocks import DEFAULT_MEMORY_BYTES, DEFAULT_THREADS, Progress, no_progress
 from pipeline.checks import check_one_of
 from pipeline.movie import Movie
 from pipeline.simulate.activity import bleaching, draw_fluorescence, draw_spikes
@@ -26,12 +16,8 @@ from pipeline.simulate.cells import draw_centers, draw_footprints
 from pipeline.simulate.detector import Detector
 from pipeline.simulate.displacement import Displacement, draw_displacement
 from pipeline.simulate.params import TwoPhotonParams
+from pipeline.simulate.recording import WRITERS, record
 from pipeline.simulate.scene import Scene, draw_background, scene_margin_px
-
-Blocks = Iterable[NDArray[np.uint16]]
-
-WORKING_COPIES = 6
-"""Copies of a float32 frame that rendering and noise hold at a time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,19 +152,13 @@ def simulate_two_photon(
     pixel_size_um = (params.pixel_size_um, params.pixel_size_um)
     noiseless = Movie(source=scene, rate_hz=params.rate_hz, pixel_size_um=pixel_size_um)
     detector = Detector(params=params, seed=int(rng.integers(2**63)))
-    blocks = frame_blocks(
-        params.n_frames,
-        frame_bytes=WORKING_COPIES * noiseless.frame_bytes,
-        memory_bytes=memory_bytes // (threads + 1),
-    )
-    recorded = map_blocks(
-        detector.expose, noiseless, blocks, threads=threads, phase="simulating", progress=progress
-    )
-    movie = Movie(
-        source=_collect(recorded, scene.shape, out),
-        rate_hz=params.rate_hz,
-        pixel_size_um=pixel_size_um,
-        name="simulated movie" if out is None else out.name,
+    movie = record(
+        noiseless,
+        detector,
+        out=out,
+        threads=threads,
+        memory_bytes=memory_bytes,
+        progress=progress,
     )
     return SimulatedMovie(
         movie=movie,
@@ -210,32 +190,3 @@ def _draw_scene(
         displacement=draw_displacement(params, rng),
         margin_px=scene_margin_px(params),
     )
-
-
-def _collect(blocks: Blocks, shape: tuple[int, ...], out: Path | None) -> NDArray[np.uint16]:
-    """Collect the movie in memory or in a file."""
-    if out is None:
-        return _fill(np.empty(shape, np.uint16), blocks)
-    return WRITERS[out.suffix.lower()](blocks, shape, out)
-
-
-def _write_npy(blocks: Blocks, shape: tuple[int, ...], out: Path) -> NDArray[np.uint16]:
-    """Write a NumPy file, and map it."""
-    return _fill(open_memmap(out, mode="w+", dtype=np.uint16, shape=shape), blocks)
-
-
-def _write_tiff(blocks: Blocks, shape: tuple[int, ...], out: Path) -> NDArray[np.uint16]:
-    """Write a BigTIFF file, uncompressed, and map it."""
-    return _fill(tifffile.memmap(out, shape=shape, dtype=np.uint16, bigtiff=True), blocks)
-
-
-WRITERS = {".npy": _write_npy, ".tif": _write_tiff, ".tiff": _write_tiff}
-
-
-def _fill(target: NDArray[np.uint16], blocks: Blocks) -> NDArray[np.uint16]:
-    """Copy blocks of frames into an array, one after the other."""
-    start = 0
-    for block in blocks:
-        target[start : start + len(block)] = block
-        start += len(block)
-    return target

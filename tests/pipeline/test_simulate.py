@@ -177,6 +177,11 @@ def test_borders_show_real_content():
     assert simulated.noiseless[:].min() > 0.3 * simulated.background.min()
 
 
+def test_darkness_between_cells_is_not_negative():
+    simulated = simulate(replace(SMALL, background_photons=0, neuropil_photons=0))
+    assert simulated.noiseless[:].min() == 0
+
+
 @pytest.mark.parametrize("changes", [{"n_cells": 0}, {"n_frames": 1}, {"rise_time_s": 0}])
 def test_edge_cases_are_movies_too(changes):
     params = replace(SMALL, **changes)
