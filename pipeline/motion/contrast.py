@@ -24,7 +24,7 @@ ROUNDING = 1e-6
 """Contrast, relative to the level of an image, that is nothing but rounding."""
 
 
-def comparison_scale(params: MotionParams, frame_shape: tuple[int, int]) -> int:
+def comparison_scale(params: MotionParams, frame_shape: tuple[int, ...]) -> int:
     """Return how many times smaller an image can be when it is compared: 2, or 1 if it is small.
 
     A microscope blurs more than two pixels as a rule, so half the resolution loses little, and
@@ -32,10 +32,10 @@ def comparison_scale(params: MotionParams, frame_shape: tuple[int, int]) -> int:
     """
     core = [
         float(length - 2 * shift)
-        for length, shift in zip(frame_shape, params.max_shift_px, strict=True)
+        for length, shift in zip(frame_shape[-2:], params.max_shift_px[-2:], strict=True)
     ]
     if params.mode == "piecewise":
-        core += [length - 2 * params.max_deviation_px for length in params.patch_px]
+        core += [length - 2 * params.max_deviation_px for length in params.patch_px[-2:]]
     is_fine = 0 < (params.highpass_gsig_px or 0) < MIN_HALVED_GSIG_PX
     return 1 if is_fine or min(core) < MIN_HALVED_PX else 2
 

@@ -1,9 +1,9 @@
 """Motion correction of a whole movie, block by block."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -20,42 +20,30 @@ from pipeline.blocks import (
 from pipeline.checks import check_shape
 from pipeline.motion.block import (
     Corrected,
-    FrameWork,
-    Survey,
+    Correction,
+    Writing,
+    frame_limits,
     joined_corrections,
-    joined_surveys,
 )
 from pipeline.motion.memory import GROUP_FRAMES, WorkPlan, plan_work
 from pipeline.motion.output import Output, create_output, output_scale
 from pipeline.motion.params import MotionParams, check_fits
-from pipeline.motion.quality import MotionQuality, flag_outliers, flag_shifts
+from pipeline.motion.patches import Lengths
+from pipeline.motion.quality import flag_shifts
 from pipeline.motion.registration import Registration, Shifts, prepare_registration
-from pipeline.motion.resample import NEGLIGIBLE_PX
-from pipeline.motion.similarity import crispness
+from pipeline.motion.result import (
+    MotionResult,
+    border_px,
+    judge,
+    patches_px,
+    rigid_px,
+    trimmed,
+)
 from pipeline.motion.template import build_template
 from pipeline.movie import Movie
 
-
-@dataclass(frozen=True, kw_only=True)
-class MotionResult:
-    """A corrected movie, and how its frames had moved."""
-
-    movie: Movie
-    """The corrected movie, float32, read from the Zarr array where it is asked for."""
-
-    shifts_px: NDArray[np.float32]
-    """How far each frame lay from the template, ``(n_frames, 2)``, rows first; in piecewise mode
-    the mean over its pixels."""
-
-    patch_shifts_px: NDArray[np.float32] | None
-    """The same of each patch, rigid shift included, ``(n_frames, n_patch_rows, n_patch_cols, 2)``;
-    None in rigid mode."""
-
-    template: NDArray[np.float32]
-    """What frames were registered to, ``([n_planes,] n_rows, n_cols)``, edges included."""
-
-    quality: MotionQuality
-    """Whether it did any good."""
+UPDATE_FRAMES = 1024
+"""Frames after which a template that follows the tissue is renewed; a whole number of blocks."""
 
 
 def correct_motion(  # noqa: PLR0913 what is done, where, and the four resources of every step
@@ -64,6 +52,7 @@ def correct_motion(  # noqa: PLR0913 what is done, where, and the four resources
     *,
     out: Path,
     template: NDArray[Any] | None = None,
+    registration_movie: Movie | None = None,
     threads: int = DEFAULT_THREADS,
     memory_bytes: int = DEFAULT_MEMORY_BYTES,
     progress: Progress = no_progress,
@@ -73,8 +62,9 @@ def correct_motion(  # noqa: PLR0913 what is done, where, and the four resources
     Parameters
     ----------
     movie : Movie
-        Of whole or real numbers; all planes of a volume move together along rows and columns, and
-        their correlations are summed before the peak is looked for.
+        Of whole or real numbers. All planes of a volume move together along rows and columns, and
+        their correlations are summed before the peak is looked for; across planes, too, or each
+        plane by itself, if the settings say so.
     params : MotionParams
         The settings.
     out : Path
@@ -82,6 +72,9 @@ def correct_motion(  # noqa: PLR0913 what is done, where, and the four resources
     template : array, ([n_planes,] n_rows, n_cols), optional
         What to register to, such as the template of another recording of the same cells; without
         it, one is built from the movie.
+    registration_movie : Movie, optional
+        Another channel of the recording, in which the shifts are found, and on which the quality
+        is judged; without it, the movie itself.
     threads : int
         Blocks worked on at once; the result has the same bits whatever their number.
     memory_bytes : int
@@ -108,46 +101,60 @@ def correct_motion(  # noqa: PLR0913 what is done, where, and the four resources
     and makes NaN of the pixels around it, three away at most along each axis. A frame without
     contrast is not moved. A template that is built lies at the median place of the frames.
 
-    Where edges are cropped or whole numbers written, the movie is read twice: the width of the
-    edges and the range of the values must be known before the first frame is written.
+    Where edges are cropped, whole numbers written or shifts found in another channel, shifts, the
+    width of the edges and the range of the values are found before the first frame is written,
+    and the movie is read once more.
 
     References
     ----------
     Pnevmatikakis and Giovannucci, J. Neurosci. Methods 291, 83 (2017),
     doi:10.1016/j.jneumeth.2017.07.031.
     """
-    _check_real(movie)
+    seen = movie if registration_movie is None else registration_movie
+    _check_movies(movie, seen)
     check_fits(params, movie.frame_shape)
     if out.exists():
         raise FileExistsError(f"{out} exists already; remove it, or write elsewhere.")
     plan = plan_work(movie, threads=threads, memory_bytes=memory_bytes)
     if template is None:
-        image = build_template(movie, params, threads=plan.threads, progress=progress)
+        image = build_template(seen, params, threads=plan.threads, progress=progress)
     else:
         image = _given_template(template, movie)
     registration = prepare_registration(image, params)
-    work = partial(_work, movie, plan, progress)
-    surveyed = _survey(work, registration) if params.needs_survey else None
-    output = _create(out, movie, plan, params, surveyed)
-    frame_work = FrameWork(
-        registration=registration, known=surveyed and surveyed.shifts, output=output
-    )
-    corrected = joined_corrections(work(frame_work.correct, "correcting motion"))
+    work = partial(_work, plan, progress)
+    at_once = seen is movie and not params.needs_survey
+    output = _create(out, movie, plan, params) if at_once else None
+    corrected = _corrected(work, seen, registration, output)
+    if output is None:
+        output = _create(out, movie, plan, params, corrected.shifts, work)
+        writing = Writing(registration=registration, shifts=corrected.shifts, output=output)
+        deque(work(movie, writing.write, "writing the corrected movie"), maxlen=0)
     return MotionResult(
         movie=replace(movie, source=output.frames, name=out.name, files=(out.resolve(),)),
-        shifts_px=corrected.shifts.rigid_px,
-        patch_shifts_px=None if params.mode == "rigid" else corrected.shifts.patches_px,
+        shifts_px=rigid_px(corrected.shifts, params),
+        patch_shifts_px=patches_px(corrected.shifts, params),
         template=image.reshape(movie.frame_shape),
-        quality=_judge(corrected, output, params, step=min(GROUP_FRAMES, plan.block_frames)),
+        quality=judge(
+            corrected,
+            params,
+            cropped_px=output.cropped_px,
+            step=min(GROUP_FRAMES, plan.block_frames),
+        ),
     )
 
 
-def _check_real(movie: Movie) -> None:
-    """Refuse pixels that are not real numbers."""
-    if movie.dtype.kind not in "buif":
+def _check_movies(movie: Movie, seen: Movie) -> None:
+    """Refuse pixels that are not real numbers, and channels that do not belong together."""
+    for each in (movie, seen):
+        if each.dtype.kind not in "buif":
+            raise ValueError(
+                f"the pixels of {each.name} are {each.dtype}; motion correction takes whole or "
+                "real numbers, so convert the movie first."
+            )
+    if movie.shape != seen.shape:
         raise ValueError(
-            f"the pixels of {movie.name} are {movie.dtype}; motion correction takes whole or "
-            "real numbers, so convert the movie first."
+            f"{seen.name}, in which the shifts are to be found, has shape {seen.shape}, but "
+            f"{movie.name} has {movie.shape}; give two channels of one recording."
         )
 
 
@@ -164,82 +171,82 @@ def _given_template(template: NDArray[Any], movie: Movie) -> NDArray[np.float32]
 
 
 def _work(
-    movie: Movie,
     plan: WorkPlan,
     progress: Progress,
+    movie: Movie,
     function: Callable[[slice, NDArray[Any]], Any],
     phase: str,
+    frames: range | None = None,
 ) -> Iterator[Any]:
-    """Do something to every block."""
-    starts = range(0, movie.n_frames, plan.block_frames)
-    blocks = [slice(start, min(start + plan.block_frames, movie.n_frames)) for start in starts]
-    return map_blocks(function, movie, blocks, threads=plan.threads, phase=phase, progress=progress)
+    """Do something to every block, of the whole movie or of some frames on end."""
+    span = range(movie.n_frames) if frames is None else frames
+    starts = range(span.start, span.stop, plan.block_frames)
+    blocks = [slice(start, min(start + plan.block_frames, span.stop)) for start in starts]
+
+    def tell(phase: str, done: int, _: int) -> None:
+        progress(phase, span.start + done, movie.n_frames)
+
+    return map_blocks(function, movie, blocks, threads=plan.threads, phase=phase, progress=tell)
 
 
-def _survey(work: Callable[..., Any], registration: Registration) -> Survey:
-    """Find the shifts and the range of the values."""
-    frame_work = FrameWork(registration=registration, known=None, output=None)
-    return joined_surveys(work(frame_work.survey, "finding shifts"))
+def _corrected(
+    work: Callable[..., Any], movie: Movie, registration: Registration, output: Output | None
+) -> Corrected:
+    """Correct every block; where the template is to follow the tissue, stretch by stretch."""
+    part = registration.params.template_update
+    length = UPDATE_FRAMES if part else movie.n_frames
+    stretches = []
+    for start in range(0, movie.n_frames, length):
+        frames = range(start, min(start + length, movie.n_frames))
+        correction = Correction(registration=registration, output=output)
+        parts = work(movie, correction.correct, "correcting motion", frames)
+        stretches.append(joined_corrections(parts))
+        if part and frames.stop < movie.n_frames:
+            registration = _updated(registration, stretches[-1].means[1].mean(), part)
+    return joined_corrections(stretches)
+
+
+def _updated(registration: Registration, mean: NDArray[np.float64], part: float) -> Registration:
+    """Mix the mean of corrected frames into the template, where every frame has content."""
+    template = registration.template.copy()
+    inner = tuple(slice(width, -width or None) for width in registration.margin_px)
+    known = np.where(np.isfinite(mean), mean, template[inner])
+    template[inner] += part * (known - template[inner])
+    return prepare_registration(template, registration.params)
 
 
 def _create(
-    out: Path, movie: Movie, plan: WorkPlan, params: MotionParams, surveyed: Survey | None
+    out: Path,
+    movie: Movie,
+    plan: WorkPlan,
+    params: MotionParams,
+    shifts: Shifts | None = None,
+    work: Callable[..., Any] | None = None,
 ) -> Output:
-    """Create the array that fits what was surveyed."""
-    create = partial(
-        create_output, out, movie.shape, chunk_frames=plan.block_frames, dtype=params.dtype
+    """Create the array; what is cropped and the range of its numbers come from a survey."""
+    cropped_px, scale = (0, 0, 0), None
+    if shifts is not None and params.border == "crop":
+        flags = flag_shifts(trimmed(shifts.rigid_px, params), shifts.flat, params.max_shift_px)
+        cropped_px = border_px(shifts, flags)
+        _check_something_left(cropped_px, movie)
+    if work is not None and params.dtype != "float32":
+        limits = np.concatenate(list(work(movie, frame_limits, "finding the range of values")))
+        scale = output_scale(params.dtype, limits)
+    return create_output(
+        out,
+        movie.shape,
+        chunk_frames=plan.block_frames,
+        dtype=params.dtype,
+        scale=scale,
+        cropped_px=cropped_px,
     )
-    if surveyed is None:
-        return create(scale=None, cropped_px=0)
-    cropped_px = 0
-    if params.border == "crop":
-        flags = flag_shifts(
-            surveyed.shifts.rigid_px, surveyed.shifts.flat, max_shift_px=params.max_shift_px
+
+
+def _check_something_left(cropped_px: Lengths, movie: Movie) -> None:
+    """Refuse to crop a whole frame away."""
+    widths = cropped_px[-len(movie.frame_shape) :]
+    if any(2 * width >= n for width, n in zip(widths, movie.frame_shape, strict=True)):
+        raise ValueError(
+            f"shifts up to {max(widths)} pixels leave nothing of the frame of {movie.name}; "
+            "set border to 'copy' or 'nan', or lower max_shift_px or max_deviation_px."
         )
-        cropped_px = _border_px(_largest(surveyed.shifts, flags))
-        if 2 * cropped_px >= min(movie.shape[-2:]):
-            raise ValueError(
-                f"shifts up to {cropped_px} pixels leave nothing of the frame of {movie.name}; "
-                "set border to 'copy' or 'nan', or lower max_shift_px or max_deviation_px."
-            )
-    return create(scale=output_scale(params.dtype, surveyed.limits), cropped_px=cropped_px)
-
-
-def _largest(shifts: Shifts, flags: NDArray[np.uint8]) -> float:
-    """Return the largest shift along an axis of a frame or patch that is of use."""
-    return float(np.abs(shifts.patches_px[flags == 0]).max(initial=0.0))
-
-
-def _border_px(largest_px: float) -> int:
-    """Return the width of the edge that a shift empties."""
-    return max(ceil(largest_px - NEGLIGIBLE_PX), 0)
-
-
-def _judge(
-    corrected: Corrected, output: Output, params: MotionParams, *, step: int
-) -> MotionQuality:
-    """Compare before and after."""
-    shifts, correlations = corrected.shifts, corrected.correlations
-    flags = flag_shifts(shifts.rigid_px, shifts.flat, max_shift_px=params.max_shift_px)
-    flags = flag_outliers(shifts.rigid_px, correlations[:, 1], flags)
-    before, after = (crispness(mean.mean()) for mean in corrected.means)
-    largest = _largest(shifts, flags)
-    # the first frame of each group was registered again
-    again = flags[::step] == 0
-    return MotionQuality(
-        correlation_before=correlations[:, 0],
-        correlation_after=correlations[:, 1],
-        flags=flags,
-        crispness_before=before,
-        crispness_after=after,
-        residual_px=_rms(corrected.residual.rigid_px[again]),
-        residual_patch_px=_rms(corrected.residual.patches_px[again]),
-        largest_shift_px=largest,
-        border_px=max(_border_px(largest) - output.cropped_px, 0),
-        cropped_px=output.cropped_px,
-    )
-
-
-def _rms(values: NDArray[np.float32]) -> float:
-    """Return the root of the mean square, 0 of nothing."""
-    return float(np.sqrt(np.mean(np.square(values, dtype=np.float64)))) if values.size else 0.0

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
+from pipeline.motion.planes import PlaneLags, plan_plane_lags
+
 RAMP_FRACTION = 0.15
 """Part of a side over which the weight of a template rises from zero to one."""
 
@@ -17,7 +19,8 @@ class Correlator:
     """Templates, ready to be compared with images of the same shape.
 
     A template counts with a weight that is zero near its edges, as far as the largest lag, so that
-    nothing that wraps around is ever compared. The correlation is summed over planes.
+    nothing that wraps around is ever compared. The correlation is summed over planes; where lags
+    across planes are looked for, the outermost planes of the images do not count.
 
     References
     ----------
@@ -37,17 +40,20 @@ class Correlator:
     steps: tuple[NDArray[np.complex64], NDArray[np.complex64]]
     """What takes it to fractions of a lag, ``(2 upsampling + 1, n_freqs)``, from -1 to 1."""
 
+    across: PlaneLags
+    """Lags across planes."""
+
     flat: NDArray[np.bool_]
     """Templates without contrast, which say nothing about a shift, ``(n_patches,)``."""
 
-    max_lag_px: tuple[float, float]
-    """Largest lag around the expected one, along rows and columns."""
+    max_lag_px: tuple[float, float, float]
+    """Largest lag around the expected one, along planes, rows and columns."""
 
     upsampling: int
     """Steps a pixel around the peak."""
 
     bias_px: NDArray[np.float64]
-    """Where the templates themselves seem to lie, ``(n_patches, 2)``; taken off each shift."""
+    """Where the templates themselves seem to lie, ``(n_patches, 3)``; taken off each shift."""
 
     def shifts_px(
         self, images: NDArray[np.float32], expected_px: NDArray[np.float64]
@@ -58,55 +64,73 @@ class Correlator:
         ----------
         images : array, (n_frames, n_patches, n_planes, n_rows, n_cols)
             What is compared; an image without contrast lies where it is expected.
-        expected_px : array, (n_frames, 2)
+        expected_px : array, (n_frames, n_patches, 3)
             The lag around which to look, at most half a pixel from zero.
 
         Returns
         -------
-        array, (n_frames, n_patches, 2)
-            The shifts, rows first, within ``max_lag_px`` of the expected one.
+        array, (n_frames, n_patches, 3)
+            The shifts along planes, rows and columns, within ``max_lag_px`` of the expected one.
         """
-        products = fft.rfft2(images, self.fft_shape)
-        products *= self.spectra
-        # a sum over a single plane would be a slow copy
-        products = products.sum(axis=2) if products.shape[2] > 1 else products[:, :, 0]
-        expected = np.broadcast_to(expected_px[:, np.newaxis], (*images.shape[:2], 2))
+        products = self._products(images)
         limits = np.asarray(self.max_lag_px)
         fine = self._refined(products, self._whole_lags(products))
-        found = np.clip(fine - self.bias_px, expected - limits, expected + limits)
+        found = np.clip(fine - self.bias_px, expected_px - limits, expected_px + limits)
         flat = self.flat | (np.ptp(images, axis=(2, 3, 4)) == 0)
-        return np.where(flat[..., np.newaxis], expected, found)
+        return np.where(flat[..., np.newaxis], expected_px, found)
+
+    def _products(self, images: NDArray[np.float32]) -> NDArray[np.complex64]:
+        """Multiply spectra, and sum over planes, for each whole lag across them.
+
+        Returns ``(n_frames, n_patches, n_plane_lags, n_rows, n_freqs)``.
+        """
+        spectra = fft.rfft2(images[:, :, self.across.compared], self.fft_shape)
+        if self.spectra.shape[1] == 1:
+            spectra *= self.spectra
+            return spectra
+        return np.stack(
+            [
+                np.einsum("fpzrc,pzrc->fprc", spectra, self.spectra[:, planes])
+                for planes in self.across.templates
+            ],
+            axis=2,
+        )
 
     def _whole_lags(self, products: NDArray[np.complex64]) -> NDArray[np.int64]:
-        """Return the whole lags where the correlation is largest."""
+        """Return the whole lags along rows and columns where the correlation is largest."""
         rows, cols = (
-            np.arange(-reach, reach + 1) for reach in (ceil(lag + 0.5) for lag in self.max_lag_px)
+            np.arange(-reach, reach + 1)
+            for reach in (ceil(lag + 0.5) for lag in self.max_lag_px[1:])
         )
         correlation = (self.waves[0][rows] @ products @ self.waves[1][cols].T).real
-        best = correlation.reshape(*products.shape[:2], -1).argmax(axis=-1)
+        best = self.across.best_place(correlation)
         return np.stack([rows[best // cols.size], cols[best % cols.size]], axis=-1)
 
     def _refined(
         self, products: NDArray[np.complex64], lags: NDArray[np.int64]
     ) -> NDArray[np.float64]:
-        """Return the peak of the correlation within a pixel of whole lags."""
+        """Return the peak of the correlation, within a pixel of whole lags along rows, columns."""
         rows, cols = (
-            waves[lags[..., axis]][..., np.newaxis, :] * steps
+            (waves[lags[..., axis]][..., np.newaxis, :] * steps)[:, :, np.newaxis]
             for axis, (waves, steps) in enumerate(zip(self.waves, self.steps, strict=True))
         )
         correlation = (rows @ products @ cols.swapaxes(-1, -2)).real
-        n_steps = 2 * self.upsampling + 1
-        best = correlation.reshape(*lags.shape[:2], -1).argmax(axis=-1)
-        peaks = np.stack(np.divmod(best, n_steps), axis=-1)
-        return lags + (peaks - self.upsampling + _tops(correlation, peaks)) / self.upsampling
+        scores = self.across.scores(correlation)
+        shape = scores.shape[2:]
+        best = scores.reshape(*lags.shape[:2], -1).argmax(axis=-1)
+        peaks = np.stack(np.unravel_index(best, shape), axis=-1)
+        fine = (peaks + _tops(scores, peaks)) / self.upsampling
+        fine[..., 0] -= self.across.reach
+        fine[..., 1:] += lags - 1
+        return np.asarray(fine)
 
 
 def prepare_templates(
     templates: NDArray[np.float32],
     images: NDArray[np.float32],
     *,
-    max_lag_px: tuple[float, float],
-    margin_px: tuple[int, int],
+    max_lag_px: tuple[float, float, float],
+    margin_px: tuple[int, int, int],
     upsampling: int,
 ) -> Correlator:
     """Weight templates and transform them.
@@ -118,13 +142,14 @@ def prepare_templates(
     images : array, (n_patches, n_planes, n_rows, n_cols)
         The images of which the templates were made, which have not moved.
     max_lag_px : tuple of float
-        Largest lag around the expected one.
+        Largest lag around the expected one, along planes, rows and columns; 0 planes: none.
     margin_px : tuple of int
-        Width of the edges that do not count; at least the largest lag, the expected included.
+        Planes, rows and columns at the edges that do not count; at least the largest lag, the
+        expected included.
     upsampling : int
         Steps a pixel around the peak.
     """
-    weight = np.multiply.outer(*map(_taper, templates.shape[-2:], margin_px))
+    weight = np.multiply.outer(*map(_taper, templates.shape[-2:], margin_px[1:]))
     mean = (templates * weight).sum(axis=(-2, -1), keepdims=True) / weight.sum()
     weighted = ((templates - mean) * weight).astype(np.float32)
     n_rows, n_cols = (fft.next_fast_len(n, real=True) for n in templates.shape[-2:])
@@ -133,6 +158,7 @@ def prepare_templates(
     twice = np.ones(col_frequencies.size)
     twice[1 : (n_cols + 1) // 2] = 2
     steps = np.arange(-upsampling, upsampling + 1) / upsampling
+    no_bias = np.zeros((len(templates), 3))
     correlator = Correlator(
         spectra=np.conj(fft.rfft2(weighted, (n_rows, n_cols))),
         fft_shape=(n_rows, n_cols),
@@ -141,13 +167,14 @@ def prepare_templates(
             _waves(np.arange(n_cols), col_frequencies) * twice.astype(np.float32),
         ),
         steps=(_waves(steps, row_frequencies), _waves(steps, col_frequencies)),
+        across=plan_plane_lags(weighted, reach=margin_px[0], upsampling=upsampling),
         flat=np.ptp(templates, axis=(1, 2, 3)) == 0,
         max_lag_px=max_lag_px,
         upsampling=upsampling,
-        bias_px=np.zeros((len(templates), 2)),
+        bias_px=no_bias,
     )
     # what is bright just outside of the weight pulls the peak, in each frame alike
-    bias_px = correlator.shifts_px(images[np.newaxis], np.zeros((1, 2)))[0]
+    bias_px = correlator.shifts_px(images[np.newaxis], no_bias[np.newaxis])[0]
     return replace(correlator, bias_px=bias_px)
 
 
@@ -166,24 +193,28 @@ def _waves(
     return np.asarray(waves, np.complex64)
 
 
-def _tops(correlation: NDArray[np.floating[Any]], peaks: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return how far, in steps, the top of a parabola lies from each peak along each axis."""
-    last = correlation.shape[-1] - 1
+def _tops(scores: NDArray[np.floating[Any]], peaks: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return how far, in steps, the top of a parabola lies from each peak along each axis.
+
+    Scores are ``(n_frames, n_patches, n_plane_steps, n_steps, n_steps)``.
+    """
     frame, patch = np.ogrid[: peaks.shape[0], : peaks.shape[1]]
-    row, col = peaks[..., 0], peaks[..., 1]
-    at = correlation[frame, patch, row, col]
+    at = scores[frame, patch, *np.moveaxis(peaks, -1, 0)]
     tops = []
-    for down, right, place in ((1, 0, row), (0, 1, col)):
+    for axis, last in enumerate(np.array(scores.shape[2:]) - 1):
         before, after = (
-            correlation[
-                frame,
-                patch,
-                np.clip(row + sign * down, 0, last),
-                np.clip(col + sign * right, 0, last),
-            ]
-            for sign in (-1, 1)
+            scores[frame, patch, *np.moveaxis(_stepped(peaks, axis, step, last), -1, 0)]
+            for step in (-1, 1)
         )
         bend = before - 2 * at + after
+        place = peaks[..., axis]
         is_top = (bend < 0) & (place > 0) & (place < last)
         tops.append(np.where(is_top, 0.5 * (before - after) / np.where(is_top, bend, 1), 0.0))
     return np.stack(tops, axis=-1).astype(float)
+
+
+def _stepped(peaks: NDArray[np.int64], axis: int, step: int, last: int) -> NDArray[np.int64]:
+    """Return places one step further along an axis, no further than its ends."""
+    places = peaks.copy()
+    places[..., axis] = np.clip(places[..., axis] + step, 0, last)
+    return places

@@ -5,6 +5,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 Rows = NDArray[np.float32]
+Planes = NDArray[np.float32]
 Wholes = NDArray[np.integer]
 
 REACH_PX = 3
@@ -39,6 +40,33 @@ def undo_field(image: Rows, field: Rows, reach: int, target: Rows) -> None:
         _fill(line[:margin], line[margin])
         _fill(line[margin + n_cols :], line[margin + n_cols - 1])
         _mix_columns(line, margin - 2, field[1, at], whole, target[row])
+
+
+@compiled
+def mix_planes(images: Planes, plane: int, across: Rows, target: Rows) -> None:
+    """Interpolate along planes, stretch by stretch of columns that need the same six planes.
+
+    The shifts are ``(n_rows, n_cols)``, or ``(1, n_cols)`` if all rows move alike.
+    """
+    n_planes, n_rows, n_cols = images.shape
+    whole = np.empty(n_cols, np.int32)
+    last = n_planes - 1
+    for row in range(n_rows):
+        shifts = across[min(row, len(across) - 1)]
+        _floors(shifts, whole)
+        start = 0
+        while start < n_cols:
+            stop = _stretch(whole, start)
+            first = plane + whole[start] - 2
+            a = images[min(max(first, 0), last), row, start:stop]
+            b = images[min(max(first + 1, 0), last), row, start:stop]
+            c = images[min(max(first + 2, 0), last), row, start:stop]
+            d = images[min(max(first + 3, 0), last), row, start:stop]
+            e = images[min(max(first + 4, 0), last), row, start:stop]
+            f = images[min(max(first + 5, 0), last), row, start:stop]
+            near = (a, b, c, d, e, f)
+            _blend(near, shifts[start:stop], np.float32(whole[start]), target[row, start:stop])
+            start = stop
 
 
 @compiled

@@ -9,6 +9,7 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import BloscCodec
 
+from pipeline.motion.patches import Lengths
 from pipeline.movie import FrameSource
 from pipeline.scaled import Scale, scale_attributes, scale_for, stored_values, unscaled
 
@@ -32,8 +33,8 @@ class Output:
     scale: Scale | None
     """What its pixels mean, if they are whole numbers."""
 
-    cropped_px: int
-    """Width of the edge that is cut off on each side."""
+    cropped_px: Lengths
+    """Planes, rows and columns that are cut off on each side."""
 
     @property
     def frames(self) -> FrameSource:
@@ -42,8 +43,7 @@ class Output:
 
     def write(self, block: slice, frames: NDArray[np.float32]) -> None:
         """Write frames ``(n_frames, n_planes, n_rows, n_cols)``."""
-        inner = slice(self.cropped_px, -self.cropped_px or None)
-        kept = frames[..., inner, inner]
+        kept = frames[:, *(slice(width, -width or None) for width in self.cropped_px)]
         values = stored_values(kept, self.dtype, self.scale) if self.scale else kept
         self.array[block] = values.reshape(-1, *self.array.shape[1:])
 
@@ -55,7 +55,7 @@ def create_output(
     chunk_frames: int,
     dtype: str,
     scale: Scale | None,
-    cropped_px: int,
+    cropped_px: Lengths,
 ) -> Output:
     """Create the Zarr array of a corrected movie, compressed fast.
 
@@ -74,13 +74,13 @@ def create_output(
         Type of the pixels.
     scale : Scale or None
         What they mean, if they are whole numbers.
-    cropped_px : int
-        Width of the edge to cut off on each side.
+    cropped_px : tuple of int
+        Planes, rows and columns to cut off on each side.
     """
-    edges = [
-        2 * cropped_px if axis >= len(movie_shape) - 2 else 0 for axis in range(len(movie_shape))
-    ]
-    shape = tuple(length - edge for length, edge in zip(movie_shape, edges, strict=True))
+    n_frames, *frame_shape = movie_shape
+    widths = cropped_px[-len(frame_shape) :]
+    kept = (length - 2 * width for length, width in zip(frame_shape, widths, strict=True))
+    shape = n_frames, *kept
     tile = tuple(min(length, CHUNK_PX) for length in shape[-2:])
     array = zarr.create_array(
         store=out,

@@ -1,17 +1,19 @@
 """Settings of motion correction, and what they demand of a movie."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
-import numpy as np
-
 from pipeline.checks import check_in_range, check_one_of
+from pipeline.motion.caiman import settings_from_caiman
 
 MODES = ("piecewise", "rigid")
 BORDERS = ("copy", "nan", "crop")
 DTYPES = ("float32", "uint16", "int16")
-AXES = ("rows", "columns")
+PLANES = ("together", "each")
+AXES = ("planes", "rows", "columns")
+MIN_STRIDE_PX = 8
 MIN_CORE_PX = 8
 """Least width of the part of a patch (or frame) that is compared at every shift allowed."""
 
@@ -31,17 +33,26 @@ class MotionParams:
     mode: str = "piecewise"
     """'rigid' for one shift a frame, 'piecewise' for one shift a patch, joined smoothly."""
 
-    max_shift_px: tuple[int, int] = (12, 12)
-    """Largest rigid shift looked for along rows and columns, in pixels."""
+    max_shift_px: tuple[int, ...] = (12, 12)
+    """Largest rigid shift looked for along rows and columns, in pixels; three numbers, planes
+    first, look for shifts across the planes of a volume, too."""
 
-    stride_px: tuple[int, int] = (48, 48)
-    """Distance between neighbouring patches along rows and columns, in pixels."""
+    stride_px: tuple[int, ...] = (48, 48)
+    """Distance between neighbouring patches along rows and columns, in pixels; three numbers,
+    planes first, cut a volume along its planes, too, where shifts across them are looked for."""
 
-    overlap_px: tuple[int, int] = (24, 24)
+    overlap_px: tuple[int, ...] = (24, 24)
     """How far neighbouring patches overlap, in pixels; a patch measures stride plus overlap."""
 
     max_deviation_px: float = 3.0
-    """Largest deviation of a patch from the rigid shift along an axis, in pixels."""
+    """Largest deviation of a patch from the rigid shift along an axis, in pixels; across planes
+    it is not larger than the rigid shift may be."""
+
+    planes: str = "together"
+    """'together' moves all planes of a volume alike, 'each' every plane by itself."""
+
+    registration_channel: int | None = None
+    """Channel of the file in which the shifts are found, from 0; None: in the movie itself."""
 
     highpass_gsig_px: float | None = None
     """Radius of a cell, in pixels, for one-photon movies, where it removes the smooth glow before
@@ -49,6 +60,10 @@ class MotionParams:
 
     iterations: int = 2
     """How often the template is registered to itself and averaged again."""
+
+    template_update: float = 0.0
+    """Part of the template that the mean of every 1,024 corrected frames replaces, 0 to 1, for
+    tissue that changes slowly; 0 keeps one template for the whole movie."""
 
     upsampling: int = 4
     """Steps a pixel on which the correlation is computed around its peak, before a parabola."""
@@ -64,19 +79,43 @@ class MotionParams:
     def __post_init__(self) -> None:
         check_one_of("mode", self.mode, MODES)
         check_one_of("border", self.border, BORDERS)
+        check_one_of("planes", self.planes, PLANES)
         check_one_of("dtype", self.dtype, DTYPES)
         if self.border == "nan" and self.dtype != "float32":
             raise ValueError(
                 f"border 'nan' cannot be stored as {self.dtype}; "
                 "set dtype to 'float32', or border to 'copy' or 'crop'."
             )
-        _check_pair("max_shift_px", self.max_shift_px, 1, 1000)
-        _check_pair("stride_px", self.stride_px, 8, 10_000)
-        _check_pair("overlap_px", self.overlap_px, 0, 10_000)
+        for name, low, high in (
+            ("max_shift_px", 1, 1000),
+            ("stride_px", 1, 10_000),
+            ("overlap_px", 0, 10_000),
+        ):
+            _check_axes(name, getattr(self, name), low, high)
+        self._check_axes_agree()
+        check_in_range("template_update", self.template_update, 0, 1)
+        if self.registration_channel is not None:
+            _check_whole("registration_channel", self.registration_channel, 0, 1000)
         check_in_range("max_deviation_px", self.max_deviation_px, 0, 100)
         check_in_range("highpass_gsig_px", self.highpass_gsig_px or 0, 0, 100)
         _check_whole("iterations", self.iterations, 1, 10)
         _check_whole("upsampling", self.upsampling, 1, 100)
+
+    def _check_axes_agree(self) -> None:
+        """Refuse numbers for planes where planes have nothing to do with it."""
+        n_axes = len(self.stride_px)
+        if len(self.overlap_px) != n_axes or n_axes > len(self.max_shift_px):
+            raise ValueError(
+                "stride_px and overlap_px must have as many numbers as each other, and three only "
+                "where max_shift_px has three, planes first; got "
+                f"max_shift_px={self.max_shift_px!r}, stride_px={self.stride_px!r} and "
+                f"overlap_px={self.overlap_px!r}."
+            )
+        if self.planes == "each" and self.n_axes == len(AXES):
+            raise ValueError(
+                "planes 'each' moves every plane by itself, and never to another; got "
+                f"max_shift_px={self.max_shift_px!r}: give two numbers, or planes='together'."
+            )
 
     @classmethod
     def from_caiman(cls, values: Mapping[str, Any]) -> "MotionParams":
@@ -93,8 +132,9 @@ class MotionParams:
         ``border_nan``          ``border``: True is 'nan', False and 'copy' are 'copy'
         ======================= =======================================================
 
+        Three numbers of a volume are rows, columns and planes there, and planes first here.
         What says how the work is cut and run, and how shifts are joined and undone, means nothing
-        here and is passed over: `WITHOUT_MEANING`.
+        here and is passed over: `pipeline.motion.caiman.WITHOUT_MEANING`.
 
         Parameters
         ----------
@@ -111,20 +151,7 @@ class MotionParams:
         >>> MotionParams.from_caiman({"max_shifts": (6, 6), "gSig_filt": None}).max_shift_px
         (6, 6)
         """
-        unknown = sorted(set(values) - set(FROM_CAIMAN) - WITHOUT_MEANING)
-        if unknown:
-            raise ValueError(
-                f"unknown parameter {unknown[0]!r} of CaImAn's motion correction; "
-                f"known are: {', '.join(sorted(set(FROM_CAIMAN) | WITHOUT_MEANING))}."
-            )
-        taken = {
-            FROM_CAIMAN[name][0]: FROM_CAIMAN[name][1](name, value)
-            for name, value in values.items()
-            if name in FROM_CAIMAN
-        }
-        if taken.get("mode", "piecewise") == "piecewise" and "iterations" in taken:
-            taken["iterations"] += 1
-        return cls(**taken)
+        return cls(**settings_from_caiman(values))
 
     @property
     def needs_survey(self) -> bool:
@@ -132,123 +159,90 @@ class MotionParams:
         return self.border == "crop" or self.dtype != "float32"
 
     @property
-    def patch_px(self) -> tuple[int, int]:
-        """Height and width of a patch."""
-        rows, cols = zip(self.stride_px, self.overlap_px, strict=True)
-        return sum(rows), sum(cols)
+    def n_axes(self) -> int:
+        """Number of axes along which shifts are looked for: 2, or 3 with the planes."""
+        return len(self.max_shift_px)
 
+    @property
+    def reach_px(self) -> tuple[int, int, int]:
+        """Largest rigid shift along planes, rows and columns."""
+        rows, cols = self.max_shift_px[-2:]
+        return self.max_shift_px[0] if self.n_axes == len(AXES) else 0, rows, cols
 
-def _mode(_: str, is_piecewise: bool) -> str:  # noqa: FBT001 one value of many
-    """Read ``pw_rigid``."""
-    return "piecewise" if is_piecewise else "rigid"
+    @property
+    def deviation_px(self) -> tuple[float, float, float]:
+        """Largest deviation of a patch along planes, rows and columns."""
+        largest = self.max_deviation_px
+        return min(largest, self.reach_px[0]), largest, largest
 
-
-def _pair(name: str, value: Any) -> tuple[int, int]:
-    """Read a number for each axis, or one for both."""
-    rows, cols = value if isinstance(value, Sequence) and len(value) == len(AXES) else (value,) * 2
-    if not all(isinstance(each, int | np.integer) for each in (rows, cols)):
-        raise ValueError(
-            f"{name} must be two whole numbers, for rows and columns; got {value!r}. "
-            "Planes of a volume move together here: leave theirs out."
-        )
-    return int(rows), int(cols)
-
-
-def _gsig(name: str, value: Any) -> float | None:
-    """Read ``gSig_filt``; nothing and 0 mean no filter."""
-    distinct = {float(each) for each in np.ravel(0 if value is None else value)}
-    if len(distinct) != 1:
-        raise ValueError(f"{name} must be the same for rows and columns; got {value!r}.")
-    return distinct.pop() or None
-
-
-def _border(name: str, value: Any) -> str:
-    """Read ``border_nan``."""
-    for known, border in ((True, "nan"), (False, "copy"), ("copy", "copy")):
-        if value is known or (isinstance(value, str) and value == known):
-            return border
-    raise ValueError(
-        f"{name} must be True, False or 'copy'; got {value!r}, which has no equal here."
-    )
-
-
-FROM_CAIMAN: dict[str, tuple[str, Callable[[str, Any], Any]]] = {
-    "pw_rigid": ("mode", _mode),
-    "max_shifts": ("max_shift_px", _pair),
-    "strides": ("stride_px", _pair),
-    "overlaps": ("overlap_px", _pair),
-    "max_deviation_rigid": ("max_deviation_px", lambda _, value: value),
-    "gSig_filt": ("highpass_gsig_px", _gsig),
-    "niter_rig": ("iterations", lambda _, value: value),
-    "border_nan": ("border", _border),
-}
-"""Name in CaImAn: name here, and how the value is read."""
-
-WITHOUT_MEANING = frozenset(
-    {
-        "splits_rig",
-        "splits_els",
-        "num_splits_to_process_rig",
-        "num_splits_to_process_els",
-        "num_frames_split",
-        "upsample_factor_grid",
-        "upsample_factor_fft",
-        "shifts_opencv",
-        "shifts_interpolate",
-        "nonneg_movie",
-        "min_mov",
-        "use_cuda",
-        "use_conda",
-        "var_name_hdf5",
-        "dview",
-        "is3D",
-    }
-)
-"""Settings of CaImAn that say how the work is cut and run, not what it finds."""
+    @property
+    def patch_px(self) -> tuple[int, ...]:
+        """Size of a patch: height and width, and planes first if it has some of its own."""
+        return tuple(sum(axis) for axis in zip(self.stride_px, self.overlap_px, strict=True))
 
 
 def check_fits(params: MotionParams, frame_shape: Sequence[int]) -> None:
-    """Refuse settings that ask more than a frame can give.
+    """Refuse settings that ask more than a frame ``([n_planes,] n_rows, n_cols)`` can give.
 
     Raises
     ------
     ValueError
         If the frame is too small for the shift or the patch, or the patch for the deviation.
     """
-    for axis, name in enumerate(AXES):
-        length = frame_shape[axis - 2]
-        shift_px = params.max_shift_px[axis]
-        if length < 2 * shift_px + MIN_CORE_PX:
+    if params.n_axes > len(frame_shape):
+        raise ValueError(
+            f"max_shift_px = {params.max_shift_px} looks for shifts across planes, and the movie "
+            "has one plane; give two numbers, for rows and columns."
+        )
+    for place in range(-params.n_axes, 0):
+        name, length = AXES[place], frame_shape[place]
+        core, shift_px = _core_px(name), params.max_shift_px[place]
+        if length < 2 * shift_px + core:
             raise ValueError(
                 f"max_shift_px = {shift_px} is too large for a frame of {length} {name}; "
-                f"lower it to at most {(length - MIN_CORE_PX) // 2}."
+                f"lower it to at most {(length - core) // 2}."
             )
-        if params.mode == "piecewise":
-            _check_patch(params, axis, length)
+    if params.mode == "piecewise":
+        patch_px = (*frame_shape[: -len(params.patch_px)], *params.patch_px)
+        for place in range(-params.n_axes, 0):
+            _check_patch(params, place, patch_px[place], frame_shape[place])
 
 
-def _check_patch(params: MotionParams, axis: int, length: int) -> None:
+def _core_px(axis: str) -> int:
+    """Return the least number of pixels along an axis that are compared; one plane says enough."""
+    return 1 if axis == "planes" else MIN_CORE_PX
+
+
+def _check_patch(params: MotionParams, place: int, patch_px: int, length: int) -> None:
     """Refuse a patch larger than the frame, or too small for the deviation looked for."""
-    patch_px, name = params.patch_px[axis], AXES[axis]
+    name = AXES[place]
     if patch_px > length:
         raise ValueError(
-            f"a patch of stride_px + overlap_px = {params.stride_px[axis]} + "
-            f"{params.overlap_px[axis]} = {patch_px} {name} is larger than the frame of {length}; "
+            f"a patch of stride_px + overlap_px = {params.stride_px[place]} + "
+            f"{params.overlap_px[place]} = {patch_px} {name} is larger than the frame of {length}; "
             "lower stride_px or overlap_px, or set mode to 'rigid'."
         )
-    if patch_px < 2 * params.max_deviation_px + MIN_CORE_PX:
+    core, deviation_px = _core_px(name), params.deviation_px[place]
+    # the rigid shift is taken off in whole planes, which leaves half a plane to look for
+    margin_px = ceil(deviation_px + 0.5) if name == "planes" else deviation_px
+    if patch_px < 2 * margin_px + core:
         raise ValueError(
             f"max_deviation_px = {params.max_deviation_px} is too large for a patch of {patch_px} "
-            f"{name}; lower it to at most {(patch_px - MIN_CORE_PX) / 2:g}, or enlarge stride_px."
+            f"{name}; lower it to at most {(patch_px - core) / 2:g}, or enlarge stride_px."
         )
 
 
-def _check_pair(name: str, values: tuple[int, int], low: int, high: int) -> None:
-    """Refuse anything but two whole numbers in a range."""
-    if not isinstance(values, tuple) or len(values) != len(AXES):
-        raise ValueError(f"{name} must be two numbers, for rows and columns; got {values!r}.")
-    for value, axis in zip(values, AXES, strict=True):
-        _check_whole(f"{name} along {axis}", value, low, high)
+def _check_axes(name: str, values: tuple[int, ...], low: int, high: int) -> None:
+    """Refuse anything but a whole number in a range for each of two or three axes."""
+    if not isinstance(values, tuple) or len(values) not in (2, 3):
+        raise ValueError(
+            f"{name} must be two numbers, for rows and columns, or three, with planes first; "
+            f"got {values!r}."
+        )
+    for value, axis in zip(values, AXES[-len(values) :], strict=True):
+        # a patch may be one plane thick
+        smallest = max(low, MIN_STRIDE_PX) if name == "stride_px" and axis != "planes" else low
+        _check_whole(f"{name} along {axis}", value, smallest, high)
 
 
 def _check_whole(name: str, value: int, low: int, high: int) -> None:

@@ -70,6 +70,12 @@ class MotionQuality:
     cropped_px: int
     """Width of the edge that was cut off, on each side."""
 
+    border_planes: int = 0
+    """Number of planes at each end in which some usable frame has no content."""
+
+    cropped_planes: int = 0
+    """Number of planes that were cut off at each end."""
+
     @property
     def mean_correlation_before(self) -> float:
         """Mean over the frames that have a correlation, 0 if none has."""
@@ -105,14 +111,14 @@ class MotionQuality:
 
 
 def flag_shifts(
-    shifts_px: NDArray[np.float32], flat: NDArray[np.bool_], *, max_shift_px: tuple[int, int]
+    shifts_px: NDArray[np.float32], flat: NDArray[np.bool_], max_shift_px: tuple[int, ...]
 ) -> NDArray[np.uint8]:
     """Tell which frames are of no use for what is known of their shifts alone.
 
     Parameters
     ----------
-    shifts_px : array, (n_frames, 2)
-        The rigid shifts.
+    shifts_px : array, (n_frames, n_moving, n_axes)
+        The rigid shifts of frames, or of each plane of them.
     flat : array, (n_frames,)
         Frames without contrast.
     max_shift_px : tuple of int
@@ -123,7 +129,7 @@ def flag_shifts(
     array, (n_frames,)
         Numbers of `REASONS`.
     """
-    at_limit = (np.abs(shifts_px) >= np.asarray(max_shift_px) - LIMIT_PX).any(axis=1)
+    at_limit = (np.abs(shifts_px) >= np.asarray(max_shift_px) - LIMIT_PX).any(axis=(1, 2))
     return np.where(flat, NO_CONTRAST, np.where(at_limit, AT_LIMIT, USABLE)).astype(np.uint8)
 
 
@@ -137,8 +143,8 @@ def flag_outliers(
 
     Parameters
     ----------
-    shifts_px : array, (n_frames, 2)
-        The rigid shifts.
+    shifts_px : array, (n_frames, n_moving, n_axes)
+        The rigid shifts of frames, or of each plane of them.
     correlations : array, (n_frames,)
         Of the corrected frames with the template; NaN if flat.
     flags : array, (n_frames,)
@@ -156,8 +162,8 @@ def flag_outliers(
     spread = MAD_TO_SIGMA * float(np.median(np.abs(correlations[usable] - middle)))
     loss = middle - np.where(usable, correlations, middle)
     unlike = loss > max(UNLIKE_LOSS, UNLIKE_SIGMAS * spread)
-    course = median_filter(shifts_px, (COURSE_FRAMES, 1), mode="nearest")
-    sudden = np.hypot(*(shifts_px - course).T) > SUDDEN_PX
+    course = median_filter(shifts_px, (COURSE_FRAMES, 1, 1), mode="nearest")
+    sudden = (np.linalg.norm(shifts_px - course, axis=2) > SUDDEN_PX).any(axis=1)
     out_of_line = sudden & (loss > max(LOW_LOSS, LOW_SIGMAS * spread))
     return np.where(unlike, UNLIKE, np.where(out_of_line, OUT_OF_LINE, flags)).astype(np.uint8)
 

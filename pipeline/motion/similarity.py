@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 Planes = NDArray[np.float32]
 Row = NDArray[np.float32]
+Margin = tuple[int, int, int]
 Sums = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 CRISPNESS_BLUR_PX = 1.0
@@ -31,13 +32,14 @@ class RunningMean:
     weight: NDArray[np.float64]
     """Weight of the frames in which a pixel is known."""
 
-    margin_px: tuple[int, int]
-    """Height and width of the edges that are left out."""
+    margin_px: Margin
+    """Planes, rows and columns at the edges that are left out."""
 
     def add(self, images: NDArray[np.float32], weight: float = 1.0) -> None:
         """Add a frame ``(n_planes, n_rows, n_cols)``; NaN is not known."""
         sums = self.total, self.weight
-        _add_known(np.ascontiguousarray(images), *self.margin_px, np.float64(weight), sums)
+        inner = _without(images, self.margin_px[0])
+        _add_known(inner, *self.margin_px[1:], np.float64(weight), sums)
 
     def merge(self, other: "RunningMean") -> None:
         """Add the frames of another."""
@@ -50,9 +52,7 @@ class RunningMean:
             return np.asarray(self.total / self.weight)
 
 
-def mean_of_nothing(
-    frame_shape: tuple[int, ...], *, margin_px: tuple[int, int] = (0, 0)
-) -> RunningMean:
+def mean_of_nothing(frame_shape: tuple[int, ...], *, margin_px: Margin = (0, 0, 0)) -> RunningMean:
     """Return the mean of no frames yet.
 
     Parameters
@@ -60,10 +60,9 @@ def mean_of_nothing(
     frame_shape : tuple of int
         ``(n_planes, n_rows, n_cols)``.
     margin_px : tuple of int
-        Height and width of the edges to leave out.
+        Planes, rows and columns at the edges to leave out.
     """
-    n_planes, n_rows, n_cols = frame_shape
-    shape = n_planes, n_rows - 2 * margin_px[0], n_cols - 2 * margin_px[1]
+    shape = [length - 2 * margin for length, margin in zip(frame_shape, margin_px, strict=True)]
     return RunningMean(total=np.zeros(shape), weight=np.zeros(shape), margin_px=margin_px)
 
 
@@ -71,7 +70,7 @@ def correlation(
     images: NDArray[np.float32],
     template: NDArray[np.float32],
     *,
-    margin_px: tuple[int, int] = (0, 0),
+    margin_px: Margin = (0, 0, 0),
 ) -> float:
     """Return the correlation of two images where both are known; NaN if one of them is flat.
 
@@ -82,11 +81,10 @@ def correlation(
     template : array, (n_planes, n_rows, n_cols)
         What it is compared with; all known.
     margin_px : tuple of int
-        Height and width of the edges that do not count.
+        Planes, rows and columns at the edges that do not count.
     """
-    product, first, second, squares = _moments(
-        np.ascontiguousarray(images), np.ascontiguousarray(template), *margin_px
-    )
+    inner, reference = (_without(each, margin_px[0]) for each in (images, template))
+    product, first, second, squares = _moments(inner, reference, *margin_px[1:])
     if min(first, second) <= FLAT * squares:
         return float("nan")
     return float(product / np.sqrt(first * second))
@@ -103,6 +101,11 @@ def crispness(mean_image: NDArray[np.float64]) -> float:
         smooth = cv2.GaussianBlur(plane, (0, 0), CRISPNESS_BLUR_PX)
         squares += sum(float(np.nansum(slope**2)) for slope in np.gradient(smooth))
     return float(np.sqrt(squares))
+
+
+def _without(images: NDArray[np.float32], n_planes: int) -> NDArray[np.float32]:
+    """Leave out planes at both ends."""
+    return np.ascontiguousarray(images[n_planes : len(images) - n_planes])
 
 
 @_compiled

@@ -89,11 +89,11 @@ def _thumbnails(_: slice, frames: NDArray[Any]) -> NDArray[np.float32]:
 
 def _thumbnail(planes: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the structure of a frame."""
-    image = np.where(np.isfinite(planes), planes, np.float32(0)).mean(axis=0)
-    scale = min(1.0, THUMBNAIL_PX / max(image.shape))
-    size = [max(1, round(length * scale)) for length in reversed(image.shape)]
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    small = small - cv2.GaussianBlur(small, (0, 0), THUMBNAIL_PX / 16)
+    known = np.where(np.isfinite(planes), planes, np.float32(0))
+    scale = min(1.0, THUMBNAIL_PX / max(planes.shape[1:]))
+    size = [max(1, round(length * scale)) for length in reversed(planes.shape[1:])]
+    small = np.stack([cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in known])
+    small -= np.stack([cv2.GaussianBlur(plane, (0, 0), THUMBNAIL_PX / 16) for plane in small])
     small -= small.mean()
     norm = np.linalg.norm(small)
     return np.asarray(small.ravel() / norm if norm else small.ravel())
@@ -111,12 +111,13 @@ def _most_alike(thumbnails: NDArray[np.float32]) -> NDArray[np.int64]:
 def _located(_: slice, frames: NDArray[Any], *, registration: Registration) -> NDArray[np.float32]:
     """Return the shifts of the patches of each frame; NaN where a frame has no contrast."""
     shifts = registration.locate(as_planes(frames))
-    return np.where(shifts.flat[:, np.newaxis, np.newaxis, np.newaxis], np.nan, shifts.patches_px)
+    known = shifts.patches_px[..., -registration.params.n_axes :]
+    return np.where(shifts.flat.reshape(-1, 1, 1, 1, 1), np.nan, known)
 
 
 def _median_shift(shifts_px: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the median over frames; 0 if no frame has contrast."""
-    known = shifts_px[np.isfinite(shifts_px).all(axis=(1, 2, 3))]
+    known = shifts_px[np.isfinite(shifts_px).all(axis=(1, 2, 3, 4))]
     return np.median(known, axis=0) if len(known) else np.zeros_like(shifts_px[0])
 
 

@@ -116,6 +116,47 @@ def test_a_template_of_another_shape_is_refused(correct):
         correct(simulate(0).movie, RIGID, template=np.zeros((60, 160)))
 
 
+@pytest.mark.parametrize("params", [RIGID, PIECEWISE])
+def test_shifts_of_one_channel_are_undone_in_another(correct, params):
+    anatomy = simulate(3)
+    # cells that light up at random, dim, on the same tissue: useless for registration
+    rng = np.random.default_rng(0)
+    field = [anatomy.displacement.field_px(t).mean((0, 1)) for t in range(N_FRAMES)]
+    spots = rng.poisson(2.0, (N_FRAMES, 160, 160)).astype(np.uint16)
+    for frame, shift in zip(spots, np.rint(field).astype(int), strict=True):
+        frame[80 + shift[0], 70 + shift[1]] = 200
+    alone = correct(anatomy.movie, params)
+    found = correct(Movie(source=spots), params, registration_movie=anatomy.movie)
+    np.testing.assert_array_equal(found.shifts_px, alone.shifts_px)
+    assert found.quality.verdict == "improved"
+    before, after = spots.mean(axis=0), found.movie[:].mean(axis=0)
+    assert after.max() > 1.5 * before.max()
+    np.testing.assert_array_equal(found.template, alone.template)
+
+
+def test_channels_of_different_shape_are_refused(correct):
+    movies = [Movie(source=np.zeros((n, 64, 64)), name=f"{n}.tif") for n in (20, 21)]
+    with pytest.raises(ValueError, match="21.tif, in which .* 20.tif .*; give two channels"):
+        correct(movies[0], RIGID, registration_movie=movies[1])
+
+
+@pytest.mark.parametrize("part", [0.0, 0.7])
+def test_a_template_can_follow_tissue_that_changes(correct, part):
+    first, last = (simulate(seed, **STILL).noiseless[:1][0] for seed in (1, 2))
+    ramp = np.clip(np.linspace(-0.5, 2, 4096), 0, 1)[:, np.newaxis, np.newaxis]
+    crop = np.s_[20:84, 20:84]
+    frames = ((1 - ramp) * first[crop] + ramp * last[crop]).astype(np.float32)
+    frames += np.random.default_rng(0).normal(0, 20, frames.shape).astype(np.float32)
+    shifted = np.roll(frames, 2, axis=2)
+    frames[1::2] = shifted[1::2]
+    params = MotionParams(mode="rigid", max_shift_px=(4, 4), template_update=part)
+    found = correct(Movie(source=frames), params, template=first[crop])
+    late = found.shifts_px[-500:]
+    jumps = np.abs(np.diff(late[:, 1]))
+    follows = np.abs(jumps - 2).max() < 0.5
+    assert follows == (part > 0)
+
+
 @pytest.mark.parametrize("dtype", ["uint16", "int16"])
 def test_whole_numbers_are_read_back_as_they_were(correct, dtype):
     movie = simulate(4).movie
@@ -184,7 +225,7 @@ def test_frames_of_no_use_are_named_with_the_reason(correct):
 
 
 def test_a_shift_at_its_limit_is_suspect():
-    shifts = np.zeros((20, 2), np.float32)
+    shifts = np.zeros((20, 1, 2), np.float32)
     shifts[3], shifts[7] = (0, -6), (4, 4)
     flags = flag_shifts(shifts, np.arange(20) == 9, max_shift_px=(6, 6))
     np.testing.assert_array_equal(np.flatnonzero(flags), [3, 9])
@@ -192,7 +233,7 @@ def test_a_shift_at_its_limit_is_suspect():
 
 def test_a_sudden_shift_is_suspect_only_if_the_frame_is_unlike():
     rng = np.random.default_rng(0)
-    shifts = np.zeros((200, 2), np.float32)
+    shifts = np.zeros((200, 1, 2), np.float32)
     shifts[50], shifts[100] = (5, 0), (5, 0)
     correlations = rng.normal(0.8, 0.005, 200).astype(np.float32)
     correlations[100] -= 0.04

@@ -56,7 +56,7 @@ def test_rigid_iterations_stay_as_many():
     [
         ({"max_shift": (6, 6)}, "unknown parameter 'max_shift' of CaImAn's .*: .*max_shifts"),
         ({"gSig_filt": (3, 5)}, "gSig_filt must be the same for rows and columns; got"),
-        ({"max_shifts": (6, 6, 2)}, "max_shifts must be two whole numbers.*Planes of a volume"),
+        ({"max_shifts": (6, 6, 2, 1)}, "max_shifts must be two whole numbers.* planes last; got"),
         ({"border_nan": "min"}, "border_nan must be True, False or 'copy'; got 'min'"),
         ({"strides": (1, 1)}, "stride_px along rows must be between 8 and"),
     ],
