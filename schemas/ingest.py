@@ -37,6 +37,9 @@ class Trial:
     axes: str | None = None
     """Order of the axes by letters, as ``TZYX``; None: the file tells."""
 
+    channel: int | None = None
+    """Channel of the movie, from 0, where a file has several."""
+
     rate_hz: float | None = None
     """Frames (volumes) per second; None: the file or its metadata tells."""
 
@@ -117,6 +120,7 @@ def ingest(trial: Trial, paths: Sequence[Path]) -> dict[str, Any]:
     movie = open_movie(
         list(paths),
         axes=trial.axes,
+        channel=trial.channel,
         rate_hz=trial.rate_hz,
         metadata=metadata,
         metadata_format=trial.metadata_format,
@@ -159,6 +163,7 @@ def _insert(trial: Trial, files: list[dict[str, Any]]) -> None:
             {
                 **trial.key,
                 "axes": trial.axes,
+                "channel": trial.channel,
                 "rate_hz": trial.rate_hz,
                 "metadata_format": trial.metadata_format or "",
             }

@@ -50,8 +50,8 @@ class MotionCorrection(dj.Computed):
     ---
     movie : <object@main>              # Zarr, float32 (n_frames[, n_planes], n_rows, n_cols)
     rate_hz=null : float64             # frames (volumes) per second
-    shifts_px : <blob>                 # (n_frames, 2), how far each frame lay from the template
-    patch_shifts_px=null : <blob@main> # (n_frames, n_patch_rows, n_patch_cols, 2); null: rigid
+    shifts_px : <blob>                 # from the template, (n_frames, [n_planes,] 2 or 3)
+    patch_shifts_px=null : <blob@main> # (n_frames, [n_planes,] n_patch_rows, n_patch_cols, 2 or 3)
     template : <blob@main>             # ([n_planes,] n_rows, n_cols)
     correlation_before : <blob>        # with the template, (n_frames,), NaN where flat
     correlation_after : <blob>
@@ -62,6 +62,8 @@ class MotionCorrection(dj.Computed):
     largest_shift_px : float32
     border_px : int32                  # width of the edge in which a frame may have no content
     cropped_px=0 : int32               # width of the edge that was cut off on each side
+    border_planes=0 : int32            # planes at each end in which a volume may have no content
+    cropped_planes=0 : int32           # planes that were cut off at each end
     residual_px=null : float32         # rms of the shift left in corrected frames
     residual_patch_px=null : float32   # the same of the shifts of patches
     n_unusable=0 : int32               # frames of no use
@@ -76,9 +78,15 @@ class MotionCorrection(dj.Computed):
     def make_compute(self, key, arguments, values):
         params = params_from_dict(Params, values)
         resources = RESOURCES.get()
+        channel = params.registration_channel
+        seen = None if channel is None else open_movie(**{**arguments, "channel": channel})
         with new_folder(resources.settings, ".zarr") as folder:
             result = correct_motion(
-                open_movie(**arguments), params, out=folder, **resources.as_arguments()
+                open_movie(**arguments),
+                params,
+                out=folder,
+                registration_movie=seen,
+                **resources.as_arguments(),
             )
         return result, folder
 
@@ -136,6 +144,8 @@ def correction_row(result):
         "largest_shift_px": quality.largest_shift_px,
         "border_px": quality.border_px,
         "cropped_px": quality.cropped_px,
+        "border_planes": quality.border_planes,
+        "cropped_planes": quality.cropped_planes,
         "residual_px": quality.residual_px,
         "residual_patch_px": quality.residual_patch_px,
         "n_unusable": quality.n_unusable,

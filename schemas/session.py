@@ -35,6 +35,7 @@ class Recording(dj.Manual):
     trial : varchar(64)
     ---
     axes=null : varchar(8)            # order of the axes, as TZYX; null: the file tells
+    channel=null : int16              # of a file with several, from 0
     rate_hz=null : float64            # given frames (volumes) per second; null: the file tells
     metadata_format="" : varchar(64)  # of the metadata file, where there is one
     ingested=CURRENT_TIMESTAMP : datetime
@@ -145,6 +146,7 @@ def reading_arguments(settings, recording, files):
     return {
         "path": paths["movie"],
         "axes": recording["axes"],
+        "channel": recording["channel"],
         "rate_hz": recording["rate_hz"],
         "metadata": paths["metadata"][0] if paths["metadata"] else None,
         "metadata_format": recording["metadata_format"] or None,

@@ -80,7 +80,10 @@ def ingest(
         float | None, typer.Option(help="Frames (volumes) per second, where no file tells.")
     ] = None,
     axes: Annotated[
-        str | None, typer.Option(help="Order of the axes by letters, as TYX or TZYX.")
+        str | None, typer.Option(help="Order of the axes by letters, as TYX, TZYX or TCYX.")
+    ] = None,
+    channel: Annotated[
+        int | None, typer.Option(help="Channel of the movie, from 0, where the file has several.")
     ] = None,
     metadata: Annotated[Path | None, typer.Option(help="Metadata file.")] = None,
     metadata_format: Annotated[
@@ -96,6 +99,7 @@ def ingest(
         session=session,
         trial=trial,
         axes=axes,
+        channel=channel,
         rate_hz=rate_hz,
         metadata=metadata,
         metadata_format=metadata_format,

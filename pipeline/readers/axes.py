@@ -1,9 +1,10 @@
-"""Which axis of a stored array is time, plane, row or column."""
+"""Which axis of a stored array is time, plane, channel, row or column."""
 
 from pipeline.readers.lazy import DROPPED
 from pipeline.readers.stack import Stack
 
 IMAGE_AXES = "YX"
+CHANNEL = "C"
 MOVIE_LETTERS = (sorted("TYX"), sorted("TZYX"))
 USUAL_AXES = {3: "TYX", 4: "TZYX"}
 
@@ -14,7 +15,8 @@ def parse_axes(axes: str) -> str:
     Parameters
     ----------
     axes : str
-        ``T``, ``Y``, ``X``, and ``Z`` for volumes, in the order of the file; case is ignored.
+        ``T``, ``Y``, ``X``, ``Z`` for volumes and ``C`` for channels, in the order of the file;
+        case is ignored.
 
     Returns
     -------
@@ -32,10 +34,11 @@ def parse_axes(axes: str) -> str:
     'YXT'
     """
     letters = axes.upper()
-    if sorted(letters) not in MOVIE_LETTERS:
+    if sorted(letters.replace(CHANNEL, "", 1)) not in MOVIE_LETTERS:
         raise ValueError(
-            "axes must name time T, rows Y and columns X, and for volumes also planes Z, each "
-            f"once and in the order of the file, such as 'TYX' or 'YXT'; got {axes!r}."
+            "axes must name time T, rows Y and columns X, for volumes also planes Z, and channels "
+            "C where there are several, each once and in the order of the file, such as 'TYX' or "
+            f"'TCYX'; got {axes!r}."
         )
     return letters
 
@@ -55,7 +58,8 @@ def name_axes(stack: Stack, asked: str | None, *, alone: bool = True) -> str:
     Returns
     -------
     str
-        ``T``, ``Z``, ``Y``, ``X`` or ``-`` (an axis of length 1, left out) for each stored axis.
+        ``T``, ``Z``, ``C``, ``Y``, ``X`` or ``-`` (an axis of length 1, left out) for each stored
+        axis.
 
     Raises
     ------
@@ -100,12 +104,15 @@ def _fit_found(stack: Stack, found: str, *, alone: bool) -> str:
             for letter, n in zip(found, shape, strict=True)
         )
     others = [i for i, letter in enumerate(found) if letter not in IMAGE_AXES and shape[i] > 1]
+    channels = [i for i in others if found[i] == CHANNEL] if len(others) > 1 else []
+    others = [i for i in others if i not in channels]
     if not others and alone:
         raise ValueError(
             f"{stack.name} is not a movie but a single image with {_described(stack, found)}; give "
             "a recording of several frames."
         )
     roles = dict(zip(others, _roles(stack, found, others), strict=True))
+    roles |= dict.fromkeys(channels, CHANNEL)
     return "".join(
         letter if letter in IMAGE_AXES else roles.get(i, DROPPED) for i, letter in enumerate(found)
     )
@@ -119,7 +126,7 @@ def _roles(stack: Stack, found: str, others: list[int]) -> str:
     letters = "".join(found[i] for i in others)
     if len(others) < len("TZ"):
         return "T" * len(others)
-    if len(others) > len("TZ") or "C" in letters:
+    if len(others) > len("TZ"):
         raise ValueError(_too_many_axes(stack, found))
     return "ZT" if letters[0] == "Z" or letters[1] == "T" else "TZ"
 
@@ -135,16 +142,40 @@ def _refuse_colour(stack: Stack, found: str) -> None:
 
 
 def _too_many_axes(stack: Stack, found: str) -> str:
-    channels = dict(zip(found, stack.array.shape, strict=True)).get("C", 1)
-    if channels > 1:
-        return (
-            f"{stack.name} has {channels} channels ({_described(stack, found)}); save the channel "
-            "to analyse as a file of its own (in ImageJ: Image > Color > Split Channels)."
-        )
     return (
-        f"{stack.name} has {_described(stack, found)}, more than time, planes, rows and columns; "
-        "save one movie of it as a file of its own."
+        f"{stack.name} has {_described(stack, found)}, more than time, planes, channels, rows "
+        "and columns; save one movie of it as a file of its own."
     )
+
+
+def choose_channel(stack: Stack, letters: str, asked: int | None) -> int:
+    """Return the channel to read.
+
+    Parameters
+    ----------
+    stack : Stack
+        The stored array.
+    letters : str
+        From `name_axes`.
+    asked : int or None
+        The channel that somebody asked for, from 0; None is enough where there is one.
+
+    Raises
+    ------
+    ValueError
+        If there are several and none is named, or there is no such channel.
+    """
+    n_channels = dict(zip(letters, stack.array.shape, strict=True)).get(CHANNEL, 1)
+    if asked is None and n_channels > 1:
+        raise ValueError(
+            f"{stack.name} has {n_channels} channels; name the one to analyse, "
+            f"channel 0 to {n_channels - 1}."
+        )
+    channel = asked or 0
+    if not 0 <= channel < n_channels:
+        count = "one channel" if n_channels == 1 else f"{n_channels} channels"
+        raise ValueError(f"{stack.name} has {count}, counted from 0; got channel {channel}.")
+    return channel
 
 
 def _described(stack: Stack, found: str) -> str:

@@ -61,15 +61,19 @@ class MappedArray:
 class OrderedFrames:
     """A stored array seen as ``(n_frames[, n_planes], n_rows, n_cols)`` in native byte order."""
 
-    def __init__(self, array: Any, letters: str) -> None:
-        """Name each axis of the array ``T``, ``Z``, ``Y``, ``X``, or ``-`` to leave it out."""
+    def __init__(self, array: Any, letters: str, *, channel: int = 0) -> None:
+        """Name each axis of the array ``T``, ``Z``, ``Y``, ``X``, ``C``, or ``-`` to leave it out.
+
+        Of the axis ``C`` one channel is read.
+        """
         self._array = array
         self._letters = letters
         lengths = dict(zip(letters, array.shape, strict=True))
         kept = [letter for letter in "TZYX" if letter in letters]
-        stored = [letter for letter in letters if letter != DROPPED]
+        stored = [letter for letter in letters if letter in kept]
         self._order = [stored.index(letter) for letter in kept]
-        self._dropped = tuple(i for i, letter in enumerate(letters) if letter == DROPPED)
+        self._dropped = tuple(i for i, letter in enumerate(letters) if letter not in kept)
+        self._channel = slice(channel, channel + 1)
         lengths.setdefault("T", 1)
         self.shape: tuple[int, ...] = tuple(
             int(lengths[letter]) for letter in "TZYX" if letter in lengths
@@ -80,7 +84,8 @@ class OrderedFrames:
         return read_frames(self._read, frames, self.shape[0])
 
     def _read(self, frames: slice) -> NDArray[Any]:
-        index = tuple(frames if letter == "T" else slice(None) for letter in self._letters)
+        chosen = {"T": frames, "C": self._channel}
+        index = tuple(chosen.get(letter, slice(None)) for letter in self._letters)
         block = np.asarray(self._array[index]).squeeze(self._dropped).transpose(self._order)
         if "T" not in self._letters:
             block = block[np.newaxis]

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.checks import check_in_range
 from pipeline.movie import MAX_RATE_HZ, Movie
-from pipeline.readers.axes import name_axes, parse_axes
+from pipeline.readers.axes import choose_channel, name_axes, parse_axes
 from pipeline.readers.datasets import NUMBERS, is_positive
 from pipeline.readers.lazy import JoinedFrames, OrderedFrames
 from pipeline.readers.metadata import UNKNOWN, MetadataReader, find_metadata, read_metadata
@@ -26,6 +26,7 @@ def open_movie(
     path: Location | Sequence[Location],
     *,
     axes: str | None = None,
+    channel: int | None = None,
     rate_hz: float | None = None,
     metadata: Location | None = None,
     metadata_format: str | MetadataReader | None = None,
@@ -38,8 +39,10 @@ def open_movie(
         A file (TIFF, HDF5, NumPy) or a Zarr folder, or the files that a recording was cut in, in
         their order in time. ``file::item`` chooses a data set or the number of a series.
     axes : str, optional
-        Order of the axes in the file, such as ``"TYX"`` or ``"ZTYX"``; by default as the file
+        Order of the axes in the file, such as ``"TYX"`` or ``"TZCYX"``; by default as the file
         says, else time first.
+    channel : int, optional
+        The channel to read, from 0, where the file has several.
     rate_hz : float, optional
         Frames (of a volume movie: volumes) per second; wins over metadata and file.
     metadata : path, optional
@@ -60,8 +63,8 @@ def open_movie(
     FileNotFoundError
         If a file is missing.
     ValueError
-        If a file is damaged or holds no movie, the files or the axes do not fit together, or the
-        rate makes no sense.
+        If a file is damaged or holds no movie, the files or the axes do not fit together, a file
+        has several channels and none is named, or the rate makes no sense.
 
     Notes
     -----
@@ -75,7 +78,10 @@ def open_movie(
     stacks = [stack for location in paths for stack in read_stacks(location)]
     _check_repeats(paths, stacks)
     letters = [name_axes(stack, asked, alone=len(stacks) == 1) for stack in stacks]
-    parts = [OrderedFrames(s.array, found) for s, found in zip(stacks, letters, strict=True)]
+    parts = [
+        OrderedFrames(stack.array, found, channel=choose_channel(stack, found, channel))
+        for stack, found in zip(stacks, letters, strict=True)
+    ]
     _check_parts(stacks, parts)
     told = _read_told(split_item(paths[0])[0], metadata, metadata_format)
     rate_hz = rate_hz or told.get("fps") or _own_rate_hz(stacks)

@@ -135,13 +135,42 @@ def test_axes_of_length_one(tmp_path, stored, axes, shape):
 
 
 @pytest.mark.parametrize(
-    "axes", ["", "TY", "YX", "TTYX", "TYXX", "TCYX", "ZYX", "TYXQ", "T Y X", "TZCYX", "time"]
+    "axes", ["", "TY", "YX", "TTYX", "TYXX", "TCCYX", "ZYX", "TYXQ", "T Y X", "CYX", "time"]
 )
 def test_axes_that_name_no_movie_are_refused(tmp_path, axes):
     np.save(tmp_path / "m.npy", pattern((5, 6, 9)))
 
     with pytest.raises(ValueError, match=f"axes must name time T, .*; got '{axes}'"):
         open_movie(tmp_path / "m.npy", axes=axes)
+
+
+@pytest.mark.parametrize(
+    ("axes", "stored"), [("TCYX", (5, 2, 6, 9)), ("CTYX", (2, 5, 6, 9)), ("YXCT", (6, 9, 2, 5))]
+)
+def test_one_channel_of_several_is_read(tmp_path, axes, stored):
+    np.save(tmp_path / "m.npy", pattern(stored))
+    whole = np.transpose(pattern(stored), [axes.index(letter) for letter in "CTYX"])
+
+    for channel in (0, 1):
+        movie = open_movie(tmp_path / "m.npy", axes=axes, channel=channel)
+        np.testing.assert_array_equal(movie[:], whole[channel])
+        np.testing.assert_array_equal(movie[3:1:-1], whole[channel, 3:1:-1])
+
+
+@pytest.mark.parametrize("channel", [2, -1])
+def test_a_channel_that_is_not_there_is_refused(tmp_path, channel):
+    np.save(tmp_path / "m.npy", pattern((5, 2, 6, 9)))
+
+    with pytest.raises(ValueError, match=f"m.npy has 2 channels, .*; got channel {channel}"):
+        open_movie(tmp_path / "m.npy", axes="TCYX", channel=channel)
+
+
+def test_a_movie_without_channels_has_one(tmp_path):
+    np.save(tmp_path / "m.npy", pattern((5, 6, 9)))
+
+    assert open_movie(tmp_path / "m.npy", channel=0).shape == (5, 6, 9)
+    with pytest.raises(ValueError, match="m.npy has one channel, counted from 0; got channel 1"):
+        open_movie(tmp_path / "m.npy", channel=1)
 
 
 @pytest.mark.parametrize(("shape", "axes"), [((5, 6, 9), "TZYX"), ((5, 3, 6, 9), "TYX")])

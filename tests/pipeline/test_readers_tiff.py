@@ -260,11 +260,16 @@ def test_colour_is_refused(tmp_path, planar):
 
 
 @pytest.mark.parametrize("options", [{"imagej": True}, {"ome": True}])
-def test_several_channels_are_refused(tmp_path, options):
-    path = write(tmp_path / "m.tif", pattern((5, 2, 6, 9)), metadata={"axes": "TCYX"}, **options)
+def test_one_of_several_channels_is_named(tmp_path, options):
+    stored = pattern((5, 3, 2, 6, 9))
+    path = write(tmp_path / "m.tif", stored, metadata={"axes": "TZCYX"}, **options)
 
-    with pytest.raises(ValueError, match="m.tif has 2 channels .*Split Channels"):
+    with pytest.raises(ValueError, match="m.tif has 2 channels; name the one .* 0 to 1"):
         open_movie(path)
+    for channel in (0, 1):
+        movie = open_movie(path, channel=channel)
+        np.testing.assert_array_equal(movie[:], stored[:, :, channel])
+        np.testing.assert_array_equal(movie[2], stored[2, :, channel])
 
 
 def test_complex_pixels_are_refused(tmp_path):
