@@ -115,14 +115,10 @@ class Correlator:
             for axis, (waves, steps) in enumerate(zip(self.waves, self.steps, strict=True))
         )
         correlation = (rows @ products @ cols.swapaxes(-1, -2)).real
-        scores = self.across.scores(correlation)
-        shape = scores.shape[2:]
-        best = scores.reshape(*lags.shape[:2], -1).argmax(axis=-1)
-        peaks = np.stack(np.unravel_index(best, shape), axis=-1)
-        fine = (peaks + _tops(scores, peaks)) / self.upsampling
+        fine = _peaks(self.across.scores(correlation)) / self.upsampling
         fine[..., 0] -= self.across.reach
         fine[..., 1:] += lags - 1
-        return np.asarray(fine)
+        return fine
 
 
 def prepare_templates(
@@ -193,28 +189,25 @@ def _waves(
     return np.asarray(waves, np.complex64)
 
 
-def _tops(scores: NDArray[np.floating[Any]], peaks: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return how far, in steps, the top of a parabola lies from each peak along each axis.
+def _peaks(scores: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Return where each score is largest, in steps, between them by a parabola along each axis.
 
     Scores are ``(n_frames, n_patches, n_plane_steps, n_steps, n_steps)``.
     """
-    frame, patch = np.ogrid[: peaks.shape[0], : peaks.shape[1]]
-    at = scores[frame, patch, *np.moveaxis(peaks, -1, 0)]
-    tops = []
-    for axis, last in enumerate(np.array(scores.shape[2:]) - 1):
-        before, after = (
-            scores[frame, patch, *np.moveaxis(_stepped(peaks, axis, step, last), -1, 0)]
-            for step in (-1, 1)
-        )
+    shape = scores.shape[2:]
+    flat = scores.reshape(-1, np.prod(shape))
+    each = np.arange(len(flat))
+    best = flat.argmax(axis=1)
+    at = flat[each, best]
+    places = np.unravel_index(best, shape)
+    strides = shape[1] * shape[2], shape[2], 1
+    peaks = np.empty((len(flat), len(shape)))
+    for axis, (place, stride, length) in enumerate(zip(places, strides, shape, strict=True)):
+        inside = (place > 0) & (place < length - 1)
+        step = np.where(inside, stride, 0)
+        before, after = flat[each, best - step], flat[each, best + step]
         bend = before - 2 * at + after
-        place = peaks[..., axis]
-        is_top = (bend < 0) & (place > 0) & (place < last)
-        tops.append(np.where(is_top, 0.5 * (before - after) / np.where(is_top, bend, 1), 0.0))
-    return np.stack(tops, axis=-1).astype(float)
-
-
-def _stepped(peaks: NDArray[np.int64], axis: int, step: int, last: int) -> NDArray[np.int64]:
-    """Return places one step further along an axis, no further than its ends."""
-    places = peaks.copy()
-    places[..., axis] = np.clip(places[..., axis] + step, 0, last)
-    return places
+        is_top = inside & (bend < 0)
+        tops = 0.5 * (before - after) / np.where(is_top, bend, 1)
+        peaks[:, axis] = place + np.where(is_top, tops, 0)
+    return peaks.reshape(*scores.shape[:2], len(shape))

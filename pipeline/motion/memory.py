@@ -10,7 +10,7 @@ CHUNK_FRAMES = 64
 CHUNK_BYTES = 64_000_000
 """Frames of a chunk, and the memory for them, float32."""
 
-GROUP_FRAMES = 8
+GROUP_FRAMES = 16
 """Frames whose shifts are found together."""
 
 GROUP_COPIES = 8
