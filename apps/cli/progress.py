@@ -9,12 +9,15 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
+    ProgressColumn,
+    Task,
     TextColumn,
     TimeRemainingColumn,
 )
 from rich.progress import (
     Progress as Bars,
 )
+from rich.text import Text
 
 from pipeline.blocks import Progress
 
@@ -31,6 +34,7 @@ def reporter() -> Iterator[Progress]:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        _Rate(),
         TimeRemainingColumn(),
     )
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
@@ -46,16 +50,26 @@ def reporter() -> Iterator[Progress]:
         yield show
 
 
+class _Rate(ProgressColumn):
+    """How many frames (or whatever a phase counts) are done in a second."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:,.0f}/s" if task.speed else "")
+
+
 class _Lines:
     """A line for each phase when it begins, and now and then while it goes on."""
 
     def __init__(self) -> None:
         self.phase = ""
-        self.said_at = 0.0
+        self.began_at = self.said_at = 0.0
 
     def show(self, phase: str, done: int, total: int) -> None:
         now = time.monotonic()
         if phase == self.phase and now - self.said_at < LINE_EVERY_S:
             return
+        if phase != self.phase:
+            self.began_at = now
+        rate = f", {done / (now - self.began_at):,.0f}/s" if done and now > self.began_at else ""
         self.phase, self.said_at = phase, now
-        print(f"  {phase}: {done} of {total}", file=sys.stderr, flush=True)
+        print(f"  {phase}: {done:,} of {total:,}{rate}", file=sys.stderr, flush=True)
