@@ -4,54 +4,56 @@ Run it with nothing else running on the machine::
 
     python benchmarks/motion.py --suite2p /envs/suite2p/bin/python --caiman /envs/caiman/bin/python
 
-Other programs are measured only if their interpreter is named; they read the same file.
+It prints tables in Markdown. Other programs are measured only if their interpreter is named; they
+read the same file. Parts can be chosen: ``--only speed``.
 """
 
 import argparse
-import json
 import os
 import platform
+import re
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from motion_others import SCRIPTS, Other, measure_other
+from motion_scenes import (
+    PARAMS,
+    SCENES,
+    Scene,
+    Simulated,
+    blobs,
+    mean_shifts,
+    moved_apart,
+    patch_middles,
+    shifts_at,
+)
 from scipy import fft
 
 from pipeline.motion import MotionParams, MotionResult, correct_motion
 from pipeline.movie import Movie
 from pipeline.readers import open_movie
-from pipeline.simulate import SimulatedMovie, TwoPhotonParams, simulate_two_photon
+from pipeline.simulate import TwoPhotonParams, simulate_two_photon
 from pipeline.versions import software_versions
 
 FLOOR_FRAMES = 64
-PARAMS = {
-    "rigid": MotionParams(mode="rigid"),
-    "piecewise": MotionParams(stride_px=(48, 48), overlap_px=(16, 16)),
-}
-STILL = {"max_shift_px": 0.0, "max_deviation_px": 0.0, "jump_rate_hz": 0.0}
-DIM = {
-    "cell_photons": 1.5,
-    "background_photons": 1.0,
-    "neuropil_photons": 0.5,
-    "read_noise": 2.0,
-}
-SCENES: dict[str, dict[str, float]] = {
-    "moving": {},
-    "rigid only": {"max_deviation_px": 0.0},
-    "still": STILL,
-    "2 photons": DIM,
-}
+OTHER_RUNS = 3
+SPEED_SCENE = {"max_shift_px": 10.0, "max_deviation_px": 2.0}
+FRACTIONS_PX = np.arange(0, 1, 0.05)
+FRACTION_NOISE = 40.0
 MEMORY_BYTES = 1_000_000_000
 
 MEMORY_SCRIPT = """
-import re, sys
+import re, sys, time
 from pathlib import Path
 import numpy as np
 from pipeline.motion import MotionParams, correct_motion
@@ -73,61 +75,28 @@ rng = np.random.default_rng(0)
 frames = rng.poisson(rng.uniform(5, 50, (1, 512, 512)), (16, 512, 512)).astype(np.uint16)
 before = peak_kb()
 movie = Movie(source=Repeated(frames, n_frames))
+started = time.perf_counter()
 correct_motion(movie, MotionParams(), out=out, memory_bytes=budget)
-print(before, peak_kb())
-"""
-
-SUITE2P_SCRIPT = """
-import json, sys, time
-import numpy as np, tifffile
-from suite2p.registration import register
-try:
-    from suite2p import default_ops
-except ImportError:
-    sys.exit("this suite2p has no default_ops; use one below version 1")
-movie = tifffile.imread(sys.argv[1]).astype(np.int16)
-ops = {**default_ops(), "nonrigid": sys.argv[2] == "piecewise", "block_size": [64, 64]}
-started = time.perf_counter()
-found = register.registration_wrapper(np.empty_like(movie), f_raw=movie, ops=ops)
-seconds = time.perf_counter() - started
-rows, cols = found[4][:2]
-print(json.dumps({"seconds": seconds, "shifts_px": np.stack([rows, cols], 1).tolist()}))
-"""
-
-CAIMAN_SCRIPT = """
-import json, sys, time
-import numpy as np
-from caiman.motion_correction import MotionCorrect
-started = time.perf_counter()
-correct = MotionCorrect(
-    sys.argv[1], dview=None, pw_rigid=sys.argv[2] == "piecewise", max_shifts=(12, 12),
-    strides=(48, 48), overlaps=(16, 16), max_deviation_rigid=3, nonneg_movie=True,
-)
-correct.motion_correct(save_movie=True)
-seconds = time.perf_counter() - started
-if sys.argv[2] == "piecewise":
-    shifts = [np.mean(each, axis=1) for each in (correct.x_shifts_els, correct.y_shifts_els)]
-    shifts = np.stack(shifts, 1)
-else:
-    shifts = np.asarray(correct.shifts_rig)
-print(json.dumps({"seconds": seconds, "shifts_px": np.asarray(shifts).tolist()}))
+print(before, peak_kb(), time.perf_counter() - started)
 """
 
 
 def main() -> None:
-    """Print every figure that was asked for."""
+    """Print every table that was asked for."""
     options = _options()
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        print(f"{platform.platform()}, {os.cpu_count()} cores, {options.threads} threads")
-        print(json.dumps(software_versions()))
-        speed(Path(folder), options)
-        accuracy(Path(folder), options)
-        growth(Path(folder))
+        print(f"{datetime.now(UTC):%Y-%m-%d}, {_processor()}, {options.threads} threads, ", end="")
+        print(", ".join(" ".join(pair) for pair in software_versions().items()), end="\n\n")
+        for part in PARTS:
+            if options.only in (None, part):
+                PARTS[part](Path(folder), options)
 
 
 def _options() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", choices=list(PARTS), help="one part; without: all")
+    parser.add_argument("--scene", choices=list(SCENES), help="one scene for the accuracy")
     parser.add_argument("--frames", type=int, default=2000, help="length of the timed movie")
     parser.add_argument("--runs", type=int, default=5, help="how often each is timed")
     parser.add_argument("--seeds", type=int, default=5, help="movies for the accuracy")
@@ -138,93 +107,176 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _processor() -> str:
+    """Return the name of the processor, and how many cores it has."""
+    file = Path("/proc/cpuinfo")
+    found = re.search(r"model name\s*: (.*)", file.read_text()) if file.exists() else None
+    name = found[1] if found else platform.processor() or platform.machine()
+    return f"{name} with {os.cpu_count()} cores"
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table in Markdown."""
+    for row in (columns, ["---"] * len(columns), *rows):
+        print(f"| {' | '.join(row)} |", flush=True)
+    print(flush=True)
+
+
 def speed(folder: Path, options: argparse.Namespace) -> None:
-    """Print times relative to transforming each frame forth and back, median of several runs."""
+    """Print times relative to transforming each frame forth and back, engine and floor in turn."""
     file = folder / "speed.tif"
-    simulated = simulate(0, options.frames, {}, out=file)
+    params = TwoPhotonParams(n_frames=options.frames, **SPEED_SCENE)
+    simulated = simulate_two_photon(params, rng=np.random.default_rng(0), out=file)
     movie = Movie(source=open_movie(file, rate_hz=30.0)[:], rate_hz=30.0)
+    rows, failures = [], []
     for mode in PARAMS:
-        correct(movie, mode, folder, options.threads)  # compiles
-        floors, times = [], []
-        for _ in range(options.runs):
-            floors.append(floor_s(movie, options.threads))
-            times.append(timed(movie, mode, folder, options.threads))
+        found = correct(movie, PARAMS[mode], folder, options.threads)  # compiles
+        left = left_by_axis(found, simulated, PARAMS[mode])
+        floors, times = timed_in_turn(movie, mode, folder, options)
         ratio = statistics.median(t / f for t, f in zip(times, floors, strict=True))
-        print(
-            f"speed, {mode}: {statistics.median(times):.2f} s, floor "
-            f"{statistics.median(floors):.2f} s, ratio {ratio:.2f}"
-        )
-        for name, script in (("suite2p", SUITE2P_SCRIPT), ("caiman", CAIMAN_SCRIPT)):
-            interpreter = getattr(options, name)
-            if interpreter is not None:
-                measure_other(name, [str(interpreter), "-c", script, str(file), mode], simulated)
+        floor = statistics.median(floors)
+        ours = Other("", statistics.median(times), left[""], left.get(", patches"))
+        rows.append(_speed_row(f"ours, {mode}", ours, floor, ratio))
+        for name in SCRIPTS:
+            interpreter = getattr(options, name.lower())
+            if interpreter is None:
+                continue
+            others, floors = [], [floor_s(movie, options.threads)]
+            for _ in range(min(options.runs, OTHER_RUNS)):
+                other = measure_other(name, interpreter, file, mode, simulated, options.threads)
+                floors.append(floor_s(movie, options.threads))
+                if isinstance(other, str):
+                    failures.append(other)
+                    break
+                others.append(other)
+            if others:
+                rows.append(_row_of_others(f"{name}, {mode}", others, floors))
+    print(f"256 x 256 x {options.frames}, medians of {options.runs} runs\n")
+    columns = ("engine", "time (s)", "floor (s)", "ratio", "left (px)", "left in patches (px)")
+    print_table(columns, rows)
+    print("\n".join(dict.fromkeys(failures)))
 
 
-def measure_other(name: str, command: list[str], simulated: SimulatedMovie) -> None:
-    """Print what another program takes and finds; its sign of a shift is taken from the data."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        print(f"{name} failed: {done.stderr.strip().splitlines()[-1:]}")
-        return
-    found = json.loads(done.stdout.strip().splitlines()[-1])
-    shifts, truth = np.array(found["shifts_px"]), mean_shifts(simulated)
-    left = min(moved_apart(sign * shifts, truth) for sign in (1, -1))
-    print(f"{name}, {command[-1]}: {found['seconds']:.2f} s, {left:.3f} px rms")
+def _row_of_others(title: str, found: list[Other], floors: list[float]) -> list[str]:
+    """Return the row of another program, each run relative to the floor before and after it."""
+    around = [(before + after) / 2 for before, after in pairwise(floors)]
+    ratio = statistics.median(o.seconds / f for o, f in zip(found, around, strict=True))
+    taken = found[0]._replace(seconds=statistics.median(o.seconds for o in found))
+    return _speed_row(f"{title} ({taken.version})", taken, statistics.median(around), ratio)
+
+
+def _speed_row(title: str, taken: Other, floor: float, ratio: float) -> list[str]:
+    """Return a row of the table of speed."""
+    left, patches = taken.left_px, taken.left_patches_px
+    numbers = [f"{taken.seconds:.2f}", f"{floor:.2f}", f"{ratio:.2f}", f"{left:.3f}"]
+    return [title, *numbers, "" if patches is None else f"{patches:.3f}"]
+
+
+def timed_in_turn(
+    movie: Movie, mode: str, folder: Path, options: argparse.Namespace
+) -> tuple[list[float], list[float]]:
+    """Return the times of the floor and of the engine, measured in turn."""
+    floors, times = [], []
+    for _ in range(options.runs):
+        floors.append(floor_s(movie, options.threads))
+        started = time.perf_counter()
+        correct(movie, PARAMS[mode], folder, options.threads)
+        times.append(time.perf_counter() - started)
+    return floors, times
 
 
 def accuracy(folder: Path, options: argparse.Namespace) -> None:
-    """Print what motion is left, mean and worst over the seeds."""
-    for scene, settings in SCENES.items():
-        left = {mode: [] for mode in PARAMS} | {"patches": []}
-        for seed in range(options.seeds):
-            simulated = simulate(seed, 300, settings)
-            for mode in PARAMS:
-                found = correct(simulated.movie, mode, folder, options.threads)
-                left[mode].append(moved_apart(found.shifts_px, mean_shifts(simulated)))
-                if found.patch_shifts_px is not None:
-                    truth = patch_shifts(simulated)
-                    left["patches"].append(moved_apart(found.patch_shifts_px, truth))
-        for what, values in left.items():
-            print(f"{scene}, {what}: {np.mean(values):.3f} px rms, worst {max(values):.3f}")
+    """Print what motion is left: mean and worst over the seeds, and what is wanted."""
+    print(f"Motion that is left, rms in px, over {options.seeds} seeds\n")
+    chosen = [name for name in SCENES if options.scene in (None, name)]
+    rows = (row for name in chosen for row in _accuracy_rows(name, folder, options))
+    print_table(("scene", "what", "mean", "worst", "wanted"), rows)
 
 
-def growth(folder: Path) -> None:
-    """Print the peak memory of a process at several lengths of 512 x 512 pixels (Linux)."""
+def _accuracy_rows(
+    name: str, folder: Path, options: argparse.Namespace
+) -> Iterator[tuple[str, ...]]:
+    """Yield the rows of a scene."""
+    for what, values in _left_by_row(SCENES[name], folder, options).items():
+        goal = SCENES[name].goal_px.get(what)
+        wanted = "" if goal is None else f"{goal:g}"
+        yield name, what, f"{np.mean(values):.3f}", f"{max(values):.3f}", wanted
+
+
+def _left_by_row(scene: Scene, folder: Path, options: argparse.Namespace) -> dict[str, list[float]]:
+    """Return what is left for each seed, in frames and in patches."""
+    left: dict[str, list[float]] = defaultdict(list)
+    for seed in range(options.seeds):
+        simulated = scene.simulate(seed)
+        for mode, params in scene.params.items():
+            found = correct(simulated.movie, params, folder, options.threads)
+            for what, value in left_by_axis(found, simulated, params).items():
+                left[mode + what].append(value)
+    return left
+
+
+def left_by_axis(
+    found: MotionResult, simulated: Simulated, params: MotionParams
+) -> dict[str, float]:
+    """Return what is left in frames and patches; across planes it is told by itself."""
+    pairs = {"": (found.shifts_px, mean_shifts(simulated))}
+    if found.patch_shifts_px is not None:
+        truth = shifts_at(simulated, patch_middles(params, simulated.movie.frame_shape))
+        pairs[", patches"] = (found.patch_shifts_px, truth)
+    left = {what: moved_apart(*(each[..., -2:] for each in pair)) for what, pair in pairs.items()}
+    if simulated.movie.is_volume:
+        left |= {
+            f"{what}, across planes": moved_apart(*(each[..., 0] for each in pair))
+            for what, pair in pairs.items()
+        }
+    return left
+
+
+def fractions(folder: Path, options: argparse.Namespace) -> None:
+    """Print how far from a planted fraction of a pixel the mean of what is found lies."""
+    rows = []
+    for noise in (0.0, FRACTION_NOISE):
+        for mode, params in PARAMS.items():
+            errors = []
+            for seed in range(options.seeds):
+                planted = np.random.default_rng(seed).integers(-3, 4, (FRACTIONS_PX.size, 2))
+                planted = planted + FRACTIONS_PX[:, np.newaxis]
+                movie = blobs(planted, seed=seed, noise=noise)
+                error = correct(movie, params, folder, options.threads).shifts_px - planted
+                errors.append(error - error.mean(axis=0))
+            bias = np.mean(errors, axis=(0, 2))
+            worst = f"{np.abs(bias).max():.4f}"
+            rows.append([mode, f"{noise:g}", worst, f"{np.sqrt(np.mean(np.square(errors))):.4f}"])
+    print(f"Planted fractions of a pixel, {FRACTIONS_PX.size} of them, {options.seeds} seeds\n")
+    print_table(("mode", "noise (blobs: 50-150)", "largest bias (px)", "rms (px)"), rows)
+
+
+def growth(folder: Path, _: argparse.Namespace) -> None:
+    """Print the peak memory and the time of a process at two lengths of movie (Linux)."""
+    rows = []
     for n_frames in (1000, 10_000):
         out = folder / f"{n_frames}.zarr"
         command = [sys.executable, "-c", MEMORY_SCRIPT, str(n_frames), str(MEMORY_BYTES), str(out)]
-        started = time.perf_counter()
         done = subprocess.run(command, capture_output=True, text=True, check=True)
-        before, peak = (int(word) / 1e3 for word in done.stdout.split())
-        seconds = time.perf_counter() - started
+        before, peak, seconds = (float(word) for word in done.stdout.split())
         shutil.rmtree(out)
-        print(
-            f"memory, 512 x 512 x {n_frames}: peak {peak:.0f} MB ({before:.0f} MB before), "
-            f"budget {MEMORY_BYTES / 1e6:.0f} MB; {seconds:.1f} s"
-        )
+        numbers = [f"{peak / 1e3:.0f}", f"{before / 1e3:.0f}", f"{MEMORY_BYTES / 1e6:.0f}"]
+        each = f"{1e6 * seconds / n_frames / 1e3:.2f}"
+        rows.append([f"512 x 512 x {n_frames:,}", *numbers, f"{seconds:.1f}", each])
+    columns = ("movie", "peak (MB)", "before (MB)", "budget (MB)", "time (s)", "a frame (ms)")
+    print("Memory and growth, piecewise, in a process of its own\n")
+    print_table(columns, rows)
 
 
-def simulate(
-    seed: int, n_frames: int, settings: dict[str, float], out: Path | None = None
-) -> SimulatedMovie:
-    """Simulate a movie of 256 x 256 pixels."""
-    params = TwoPhotonParams(n_frames=n_frames, **settings)  # type: ignore[arg-type]
-    return simulate_two_photon(params, rng=np.random.default_rng(seed), out=out)
+PARTS = {"speed": speed, "accuracy": accuracy, "fractions": fractions, "growth": growth}
 
 
-def correct(movie: Movie, mode: str, folder: Path, threads: int) -> MotionResult:
+def correct(movie: Movie, params: MotionParams, folder: Path, threads: int) -> MotionResult:
     """Correct a movie, and throw away the frames."""
     out = folder / "corrected.zarr"
-    result = correct_motion(movie, PARAMS[mode], out=out, threads=threads)
+    result = correct_motion(movie, params, out=out, threads=threads)
     shutil.rmtree(out)
     return result
-
-
-def timed(movie: Movie, mode: str, folder: Path, threads: int) -> float:
-    """Return how long a correction takes."""
-    started = time.perf_counter()
-    correct(movie, mode, folder, threads)
-    return time.perf_counter() - started
 
 
 def floor_s(movie: Movie, threads: int) -> float:
@@ -237,26 +289,6 @@ def floor_s(movie: Movie, threads: int) -> float:
         fft.irfft2(spectra, frames.shape[1:], workers=threads)
         seconds += time.perf_counter() - started
     return seconds
-
-
-def mean_shifts(simulated: SimulatedMovie) -> NDArray[np.float64]:
-    """Return the planted shift of each frame, averaged over its pixels."""
-    n_frames = simulated.movie.n_frames
-    return np.stack([simulated.displacement.field_px(t).mean((0, 1)) for t in range(n_frames)])
-
-
-def patch_shifts(simulated: SimulatedMovie) -> NDArray[np.float64]:
-    """Return the planted shifts at the middle of the patches."""
-    firsts = np.append(np.arange(0, 256 - 64, 48), 256 - 64)
-    places = np.meshgrid(firsts + 31.5, firsts + 31.5, indexing="ij")
-    n_frames = simulated.movie.n_frames
-    return np.stack([simulated.displacement.at(t, *places) for t in range(n_frames)])
-
-
-def moved_apart(found: NDArray[Any], truth: NDArray[Any]) -> float:
-    """Return the rms of what differs between frames: the place of the template is free."""
-    error = found - truth
-    return float(np.sqrt(np.mean(np.square(error - error.mean(axis=0)))))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from apps.cli.main import cli
+from apps.cli.main import COMMANDS
 from docs.diagram import BEGIN, END, README, draw
 from schemas.settings import PROJECT_VARIABLE
 
@@ -39,12 +39,7 @@ def test_diagram_is_drawn_from_the_tables(embedded):
     assert drawn == draw(embedded), "renew it with: make diagram"
 
 
-def command_names():
-    names = [command.name or command.callback.__name__ for command in cli.registered_commands]
-    return names + [group.name for group in cli.registered_groups]
-
-
-@pytest.mark.parametrize("name", command_names())
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_a_line(name):
     assert f"`mesmerize {name}" in TEXT or f", `{name}" in TEXT
 

@@ -7,6 +7,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from apps import queries
+from apps.browser.planes import choose_plane, plane_of
 from schemas.connection import Database
 
 CONTRAST = (1, 99.7)
@@ -60,8 +61,7 @@ def choose_image(
         key="projection",
     )
     image = queries.projection(database, corrected if name == "template" else key, name)
-    if facts and facts["n_planes"] > 1:
-        image = image[_choose_plane(facts["n_planes"])]
+    image = plane_of(image, choose_plane(facts, "plane"))
     limits = _choose_limits(image, name)
     return Choice(queries.PROJECTIONS[name], image, limits, facts and facts["pixel_size_um"])
 
@@ -76,11 +76,6 @@ def _choose_limits(image: NDArray[Any], name: str) -> tuple[float, float]:
     form = "%.0f" if step > 1 else "%.3g"
     key = f"contrast {name} {lowest} {highest}"
     return st.slider("Contrast", lowest, highest, usual, step, format=form, key=key)
-
-
-def _choose_plane(n_planes: int) -> int:
-    """Ask which plane of a volume is shown."""
-    return int(st.slider("Plane", 0, n_planes - 1, n_planes // 2, key=f"plane of {n_planes}"))
 
 
 def _correction(

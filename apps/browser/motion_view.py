@@ -5,22 +5,19 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from apps import queries
+from apps.browser.planes import choose_plane
 from apps.browser.preview_view import show_images, show_patches, show_video
+from apps.browser.quality_view import show_quality, show_unusable
 from apps.browser.session import with_database
 from apps.browser.steps import say_state
 from pipeline.plots import correlation_figure, shifts_figure
 from schemas.connection import Database
 
-VERDICTS = {
-    "improved": ("The correction made the mean image sharper.", "green"),
-    "unchanged": ("The mean image is as sharp as before: the recording hardly moved.", "blue"),
-    "worse": ("The mean image is less sharp than before: look at the movie.", "red"),
-}
-
-
 AT_ONCE = 2
 """Motion corrections that fit beside each other."""
 
+SHIFTS = "**Shift of each frame**"
+FRAMES_AND_AXES = 2
 CHART = {"displaylogo": False}
 
 
@@ -63,22 +60,24 @@ def _choose(done: list[queries.Key]) -> list[queries.Key]:
 def _show_side_by_side(database: Database, key: queries.Key, chosen: list[queries.Key]) -> None:
     """Show how good motion corrections are, what shows it, and how the frames had moved."""
     found = [queries.correction(database, row["key"]) for row in chosen]
+    plane = choose_plane(queries.movie_facts(database, key), "plane of the preview")
     for place, row, correction in zip(_columns(chosen), chosen, found, strict=True):
         with place:
             st.subheader(f"Parameters '{row['name']}'")
-            _show_quality(correction, AT_ONCE * 2 // len(chosen))
-    show_images(database, key, chosen)
-    for place, row in zip(_columns(chosen), chosen, strict=True):
-        with place:
-            st.markdown("**Some frames, before and after**")
-            show_video(database, row)
-    for place, row in zip(_columns(chosen), chosen, strict=True):
-        with place:
-            st.markdown("**What was registered, over the template**")
-            show_patches(database, row)
+            show_quality(correction, row["params"]["mode"], AT_ONCE * 2 // len(chosen))
     for place, row, correction in zip(_columns(chosen), chosen, found, strict=True):
         with place:
-            _show_shifts(correction, row["motion_hash"])
+            _show_shifts(correction, row["motion_hash"], plane)
+            show_unusable(correction)
+    show_images(database, key, chosen, found, plane)
+    for place, row, correction in zip(_columns(chosen), chosen, found, strict=True):
+        with place:
+            st.markdown("**Some frames, before and after**")
+            show_video(database, row, correction, plane)
+    for place, row, correction in zip(_columns(chosen), chosen, found, strict=True):
+        with place:
+            st.markdown("**What was registered, over the template**")
+            show_patches(database, row, correction, plane)
 
 
 def _columns(chosen: list[queries.Key]) -> list[DeltaGenerator]:
@@ -86,43 +85,17 @@ def _columns(chosen: list[queries.Key]) -> list[DeltaGenerator]:
     return st.columns(len(chosen), gap="medium")
 
 
-def _show_quality(correction: queries.Key, n_in_a_row: int) -> None:
-    """Show the verdict and the numbers."""
-    sentence, color = VERDICTS[correction["verdict"]]
-    st.badge(sentence, color=color)
-    places = [place for _ in range(4 // n_in_a_row) for place in st.columns(n_in_a_row)]
-    _show_change(places[0], "Correlation with the template", correction, "mean_correlation", ".3f")
-    _show_change(places[1], "Crispness of the mean image", correction, "crispness", ",.0f")
-    places[2].metric("Largest shift", f"{correction['largest_shift_px']:.1f} px", border=True)
-    places[3].metric(
-        "Border without content",
-        f"{correction['border_px']} px",
-        border=True,
-        help="width of the edge in which some frame has no content of its own",
-    )
-
-
-def _show_shifts(correction: queries.Key, identity: str) -> None:
-    """Show the shift and the correlation of each frame."""
-    shifts_px = correction["shifts_px"]
+def _show_shifts(correction: queries.Key, identity: str, plane: int | None) -> None:
+    """Show the shift and the correlation of each frame, and which are of no use."""
+    unusable, shifts_px = correction["unusable"], correction["shifts_px"]
     times_s = np.arange(len(shifts_px)) / (correction["rate_hz"] or 1.0)
-    st.markdown("**Shift of each frame**")
-    st.plotly_chart(shifts_figure(times_s, shifts_px), key=f"shifts {identity}", config=CHART)
+    is_each = shifts_px.ndim > FRAMES_AND_AXES
+    if is_each:
+        shifts_px = shifts_px[:, plane or 0]
+    st.markdown(f"**Shift of plane {plane} in each frame**" if is_each else SHIFTS)
+    figure = shifts_figure(times_s, shifts_px, unusable=unusable)
+    st.plotly_chart(figure, key=f"shifts {identity}", config=CHART)
     st.markdown("**Correlation of each frame with the template**")
-    figure = correlation_figure(
-        times_s, before=correction["correlation_before"], after=correction["correlation_after"]
-    )
+    before, after = correction["correlation_before"], correction["correlation_after"]
+    figure = correlation_figure(times_s, before=before, after=after, unusable=unusable)
     st.plotly_chart(figure, key=f"correlation {identity}", config=CHART)
-
-
-def _show_change(
-    place: DeltaGenerator,
-    label: str,
-    correction: queries.Key,
-    name: str,
-    form: str,
-) -> None:
-    """Show a number after the correction, and what it was before."""
-    before, after = correction[f"{name}_before"], correction[f"{name}_after"]
-    change = f"{after - before:+{form}} from {before:{form}}"
-    place.metric(label, f"{after:{form}}", change, border=True)

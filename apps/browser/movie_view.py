@@ -5,6 +5,7 @@ from typing import Any
 import streamlit as st
 
 from apps import queries
+from apps.browser.planes import choose_plane, plane_of
 from apps.browser.session import with_database
 from apps.browser.steps import say_state
 from apps.browser.viewer import image_viewer
@@ -24,9 +25,7 @@ def show_movie(database: Database, key: queries.Key) -> None:
         st.info("The movie can be shown when its recording info is computed.")
         return
     frame = _choose_frame(facts)
-    plane = 0
-    if facts["n_planes"] > 1:
-        plane = st.slider("Plane", 0, facts["n_planes"] - 1, facts["n_planes"] // 2)
+    plane = choose_plane(facts, "plane of the movie")
     limits = queries.frame_limits(database, key)
     left, right = st.columns(2, gap="medium")
     with left:
@@ -75,7 +74,7 @@ def _choose_correction(database: Database, key: queries.Key) -> queries.Key | No
 def _show_frame(
     database: Database,
     key: queries.Key,
-    place: tuple[int, int],
+    place: tuple[int, int | None],
     facts: queries.Key,
     limits: tuple[float, float],
 ) -> None:
@@ -88,7 +87,7 @@ def _show_frame(
         st.warning(str(error))
         return
     image_viewer(
-        image[plane] if facts["n_planes"] > 1 else image,
+        plane_of(image, plane, facts["n_planes"]),
         key="corrected frame" if is_corrected else "recorded frame",
         label=f"frame {frame} " + ("after motion correction" if is_corrected else "as recorded"),
         limits=limits,

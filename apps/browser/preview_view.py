@@ -1,6 +1,5 @@
 """What shows how good motion corrections are: images, a short video, the patches."""
 
-import base64
 from typing import Any
 
 import numpy as np
@@ -9,22 +8,33 @@ from numpy.typing import NDArray
 
 from apps import queries
 from apps.browser.image_choice import CONTRAST
+from apps.browser.planes import plane_of
+from apps.browser.player import show_player
 from apps.browser.steps import say_state
 from apps.browser.viewer import image_viewer
 from pipeline.motion import MotionParams
 from pipeline.motion.patches import plan_patches
+from pipeline.motion.preview import (
+    MEAN_FRAMES,
+    VIDEO_RATE_HZ,
+    video_frames,
+    video_planes,
+    video_starts,
+)
 from pipeline.params import params_from_dict
 from pipeline.plots import grid_figure
 from schemas.connection import Database
 
-VIDEO = (
-    '<img src="data:image/webp;base64,{video}" '
-    'style="width:100%;max-width:720px;image-rendering:pixelated" '
-    'alt="some frames as recorded, and beside them the same ones corrected">'
-)
+CACHED_VIDEOS = 8
 
 
-def show_images(database: Database, key: queries.Key, chosen: list[queries.Key]) -> None:
+def show_images(
+    database: Database,
+    key: queries.Key,
+    chosen: list[queries.Key],
+    found: list[queries.Key],
+    plane: int | None,
+) -> None:
     """Show an image of the recorded movie beside those of the corrected ones.
 
     Parameters
@@ -35,6 +45,10 @@ def show_images(database: Database, key: queries.Key, chosen: list[queries.Key])
         Of the recording.
     chosen : list of dict
         From `apps.queries.corrections`, each of them done.
+    found : list of dict
+        Of each, from `apps.queries.correction`.
+    plane : int or None
+        From `apps.browser.planes.choose_plane`.
     """
     st.markdown("**Before and after**")
     name = st.segmented_control(
@@ -45,40 +59,98 @@ def show_images(database: Database, key: queries.Key, chosen: list[queries.Key])
         format_func=queries.PREVIEWS.get,
         key="preview",
     )
-    facts = queries.movie_facts(database, key)
-    plane = _choose_plane(facts)
     before, *after = st.columns(1 + len(chosen))
-    limits = None
+    limits, n_planes = None, None
     with before:
         st.caption("as recorded")
-        if facts:
+        if queries.movie_facts(database, key):
             image = queries.projection(database, key, name)
-            limits = _limits(image)
-            _show_image(image, plane, limits, "as recorded")
+            limits, n_planes = _limits(image), len(image)
+            _show_image(plane_of(image, plane), limits, "as recorded")
         else:
             say_state("recording_info", "pending")
-    for place, row in zip(after, chosen, strict=True):
+    for place, row, correction in zip(after, chosen, found, strict=True):
         with place:
-            st.caption(f"corrected with '{row['name']}'")
+            st.caption(f"corrected with '{row['name']}'" + _cut_words(correction))
             if _is_there(database, row):
                 image = queries.preview_image(database, row["key"], name)
-                _show_image(image, plane, limits or _limits(image), row["name"])
+                shown = plane_of(image, plane, n_planes)
+                _show_image(shown, limits or _limits(image), row["name"])
 
 
-def show_video(database: Database, row: queries.Key) -> None:
-    """Show some frames of a motion correction before beside after, over and over."""
-    if _is_there(database, row):
-        video = base64.b64encode(queries.preview_video(database, row["key"])).decode()
-        st.html(VIDEO.format(video=video))
-        st.caption("Left as recorded, right corrected; frames from the whole recording.")
+def show_video(
+    database: Database, row: queries.Key, correction: queries.Key, plane: int | None
+) -> None:
+    """Show some frames of a motion correction before beside after, as a film.
+
+    Parameters
+    ----------
+    database : Database
+        The connected tables.
+    row : dict
+        From `apps.queries.corrections`.
+    correction : dict
+        From `apps.queries.correction`.
+    plane : int or None
+        From `apps.browser.planes.choose_plane`.
+    """
+    if not _is_there(database, row):
+        return
+    frames = _frames(queries.preview_video(database, row["key"]))
+    starts = video_starts(len(correction["shifts_px"]))[: len(frames)]
+    words = [_when(start, correction["rate_hz"]) for start in starts]
+    by_plane = frames.reshape(-1, len(starts), *frames.shape[1:])
+    said = "Left as recorded, right corrected; frames from the whole recording."
+    place = 0
+    if plane is not None and len(by_plane) > 1:
+        shown = video_planes(len(queries.projection(database, row["key"], "template")))
+        place = min(range(len(by_plane)), key=lambda index: abs(shown[index] - plane))
+        said += f" Plane {shown[place]}."
+    show_player(
+        by_plane[place],
+        key=f"video {row['motion_hash']}",
+        label="some frames as recorded, and beside them the same ones corrected",
+        words=words,
+        rate_hz=VIDEO_RATE_HZ,
+    )
+    st.caption(said)
 
 
-def show_patches(database: Database, row: queries.Key) -> None:
-    """Show the patches that were registered, and the part with content, over the template."""
+@st.cache_data(max_entries=CACHED_VIDEOS, show_spinner=False)
+def _frames(video: bytes) -> NDArray[np.uint8]:
+    """Return the frames of a video."""
+    return video_frames(video)
+
+
+def _when(start: int, rate_hz: float | None) -> str:
+    """Say which frames of the movie one of the film is the mean of."""
+    frames = f"frames {start}–{start + MEAN_FRAMES - 1}"
+    return f"{frames} · {start / rate_hz:.2f} s" if rate_hz else frames
+
+
+def show_patches(
+    database: Database, row: queries.Key, correction: queries.Key, plane: int | None
+) -> None:
+    """Show the patches that were registered, and the part with content, over the template.
+
+    Parameters
+    ----------
+    database : Database
+        The connected tables.
+    row : dict
+        From `apps.queries.corrections`.
+    correction : dict
+        From `apps.queries.correction`.
+    plane : int or None
+        From `apps.browser.planes.choose_plane`.
+    """
     params = params_from_dict(MotionParams, row["params"])
-    image = _plane_of(queries.projection(database, row["key"], "template"), None)
+    image = plane_of(queries.projection(database, row["key"], "template"), plane)
     firsts, patch_px = _patches(params, image.shape)
     crop = queries.preview_crop(database, row["key"]) if _is_previewed(database, row) else None
+    if crop:  # it was found in what the correction left of the frame
+        cut = correction["cropped_px"]
+        crop = [*crop[:-2], *([first + cut, stop + cut] for first, stop in crop[-2:])]
     figure = grid_figure(
         image,
         limits=_limits(image),
@@ -97,7 +169,8 @@ def show_patches(database: Database, row: queries.Key) -> None:
     )
     if crop:
         (top, bottom), (left, right) = crop[-2], crop[-1]
-        words += f" Dashed: the part with content, rows {top}–{bottom}, columns {left}–{right}."
+        words += f" Dashed: the part with content, rows {top}–{bottom}, columns {left}–{right}"
+        words += f", planes {crop[0][0]}–{crop[0][1]}." if len(crop) > len("yx") else "."
     st.caption(words)
 
 
@@ -107,32 +180,25 @@ def _patches(
     """Return the first rows and columns of the patches, and their size; rigid: the frame is one."""
     if params.mode != "piecewise":
         return ([0], [0]), (shape[0], shape[1])
-    patch_px = params.patch_px
-    grid = plan_patches((shape[0], shape[1]), stride_px=params.stride_px, patch_px=patch_px)
-    rows, cols = grid.firsts
+    patch_px = (params.patch_px[-2], params.patch_px[-1])
+    grid = plan_patches(
+        (1, shape[0], shape[1]),
+        stride_px=(1, *params.stride_px[-2:]),
+        patch_px=(1, *patch_px),
+    )
+    _, rows, cols = grid.firsts
     return (rows.tolist(), cols.tolist()), patch_px
 
 
-def _show_image(
-    image: NDArray[Any], plane: int | None, limits: tuple[float, float], label: str
-) -> None:
-    """Show an image, of a volume one plane."""
-    image_viewer(_plane_of(image, plane), key=f"preview {label}", label=label, limits=limits)
+def _show_image(image: NDArray[Any], limits: tuple[float, float], label: str) -> None:
+    """Show an image."""
+    image_viewer(image, key=f"preview {label}", label=label, limits=limits)
 
 
-def _choose_plane(facts: queries.Key | None) -> int | None:
-    """Ask which plane of a volume is shown; None: the middle one, or there is but one."""
-    if not facts or facts["n_planes"] == 1:
-        return None
-    n_planes = facts["n_planes"]
-    return int(st.slider("Plane", 0, n_planes - 1, n_planes // 2, key="plane of the preview"))
-
-
-def _plane_of(image: NDArray[Any], plane: int | None) -> NDArray[Any]:
-    """Return a plane of a volume; an image has only itself."""
-    if image.ndim == 2:  # noqa: PLR2004 rows and columns
-        return image
-    return image[len(image) // 2 if plane is None else plane]
+def _cut_words(correction: queries.Key) -> str:
+    """Say what was cut off: pixels are counted from there."""
+    cut = correction["cropped_px"]
+    return f", {cut} px cut off on each side" if cut else ""
 
 
 def _limits(image: NDArray[Any]) -> tuple[float, float]:

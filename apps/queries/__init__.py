@@ -26,6 +26,7 @@ from apps.queries.recording import (
     rois,
     segmentations,
     traces,
+    unusable_frames,
 )
 
 __all__ = [
@@ -57,4 +58,5 @@ __all__ = [
     "rois",
     "segmentations",
     "traces",
+    "unusable_frames",
 ]

@@ -111,10 +111,36 @@ def correction(database: Database, key: Key) -> Key:
         "correlation_after",
         "largest_shift_px",
         "border_px",
+        "cropped_px",
+        "residual_px",
+        "residual_patch_px",
+        "n_unusable",
+        "unusable",
         "verdict",
         "versions",
     )
     return dict((database.motion.MotionCorrection & key).proj(*names).fetch1())
+
+
+def unusable_frames(correction: Key) -> pd.DataFrame:
+    """List the frames of no use of a motion correction, in their order.
+
+    Parameters
+    ----------
+    correction : dict
+        From `correction`.
+
+    Returns
+    -------
+    DataFrame
+        ``frame``, ``time_s`` and ``reason``.
+    """
+    found = (correction["unusable"] or {}).items()
+    rows = [(frame, reason) for reason, frames in found for frame in frames]
+    table = pd.DataFrame(rows, columns=["frame", "reason"]).sort_values("frame")
+    rate_hz = correction["rate_hz"] or np.nan
+    table.insert(1, "time_s", table["frame"].astype(float) / rate_hz)
+    return table.reset_index(drop=True)
 
 
 def motion_names(database: Database) -> dict[str, str]:

@@ -5,7 +5,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import percentile_filter
-from scipy.stats import gaussian_kde, percentileofscore
 
 N_LEVELS = 200
 MAX_SAMPLES = 2000
@@ -72,6 +71,8 @@ def mode_percentile(trace: NDArray[np.floating]) -> float:
     if np.ptp(samples) <= 1e-6 * np.abs(samples).max():
         return 50.0
     levels = np.linspace(samples.min(), samples.max(), N_LEVELS)
+    from scipy.stats import gaussian_kde, percentileofscore  # here, for it takes long to import
+
     mode = levels[gaussian_kde(samples)(levels).argmax()]
     return float(percentileofscore(trace, mode))
 

@@ -1,13 +1,15 @@
 """What a person looks at to judge a motion correction: images, a short video, a crop."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from io import BytesIO
+from itertools import chain
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageSequence
 
 from pipeline.blocks import (
     DEFAULT_MEMORY_BYTES,
@@ -17,7 +19,7 @@ from pipeline.blocks import (
     no_progress,
 )
 from pipeline.motion.crop import Crop, find_crop
-from pipeline.movie import Movie
+from pipeline.movie import FrameSource, Movie
 from pipeline.projections import Projections, project
 
 VIDEO_FRAMES = 60
@@ -25,6 +27,12 @@ VIDEO_FRAMES = 60
 
 VIDEO_PX = 256
 """Length of the longer side of either half of the video, at most."""
+
+VIDEO_PLANES = 12
+"""Planes of a volume that the video shows, at most."""
+
+FULL_SIZE_PLANES = 4
+"""Planes that are shown as large as a single one; more are smaller, and take as much in all."""
 
 VIDEO_RATE_HZ = 12.0
 MEAN_FRAMES = 3
@@ -48,7 +56,8 @@ class MotionPreview(NamedTuple):
     """Images of the corrected movie."""
 
     video: bytes
-    """An animated WebP: some frames as recorded, and beside them the same ones corrected."""
+    """An animated WebP: some frames as recorded, and beside them the same ones corrected; of a
+    volume, one plane after the other, as `video_planes` and `video_starts` say."""
 
     crop: Crop | None
     """The part of the corrected movie that has content; None: no object stands out."""
@@ -67,11 +76,13 @@ def preview_motion(
     Parameters
     ----------
     recorded, corrected : Movie
-        The movie before and after, of one shape.
+        The movie before and after. The latter may be smaller, where edges were cut off on both
+        sides alike; then only what is left is compared.
     threads : int
         Blocks worked on at once; the result has the same bits for any number.
     memory_bytes : int
-        Memory for the projections; the video keeps 60 small frames.
+        Memory for the projections; the video keeps 60 small frames (of a volume, more of them and
+        smaller).
     progress : callable
         Called after each block; may raise to cancel.
 
@@ -84,51 +95,135 @@ def preview_motion(
     Raises
     ------
     ValueError
-        If the two movies differ in shape.
+        If the two movies cannot be compared frame by frame.
     """
-    if recorded.shape != corrected.shape:
-        raise ValueError(
-            f"{recorded.name} has the shape {recorded.shape}, its correction {corrected.shape}; "
-            "they cannot be compared frame by frame."
-        )
+    inner = replace(recorded, source=_cut(recorded, corrected))
     projections = project(corrected, threads=threads, memory_bytes=memory_bytes, progress=progress)
-    halves = [_small_frames(movie, threads, progress) for movie in (recorded, corrected)]
+    halves = [_small_frames(movie, threads, progress) for movie in (inner, corrected)]
     return MotionPreview(projections, _video(*halves), _crop(projections.std))
 
 
+def video_starts(n_frames: int) -> list[int]:
+    """Return the first frame of the movie in each frame of the video, spread over the movie.
+
+    Examples
+    --------
+    >>> video_starts(5)
+    [2]
+    >>> video_starts(9)
+    [0, 3, 6]
+    """
+    n_mean = min(MEAN_FRAMES, n_frames)
+    n_shown = min(VIDEO_FRAMES, n_frames // n_mean)
+    if n_shown == 1:
+        return [round((n_frames - n_mean + 1) / 2)]
+    found: list[int] = np.linspace(0, n_frames - n_mean, n_shown).round().astype(int).tolist()
+    return found
+
+
+def video_planes(n_planes: int) -> list[int]:
+    """Return the planes of a volume that the video shows, spread over all.
+
+    Examples
+    --------
+    >>> video_planes(3)
+    [0, 1, 2]
+    >>> len(video_planes(100))
+    12
+    """
+    n_shown = min(VIDEO_PLANES, n_planes)
+    found: list[int] = np.linspace(0, n_planes - 1, n_shown).round().astype(int).tolist()
+    return found
+
+
+def video_frames(video: bytes) -> NDArray[np.uint8]:
+    """Return the frames of a video in shades of grey, ``(n_frames, n_rows, n_cols)``.
+
+    Parameters
+    ----------
+    video : bytes
+        An animated WebP.
+    """
+    with Image.open(BytesIO(video)) as image:
+        frames = [np.asarray(frame.convert("L")) for frame in ImageSequence.Iterator(image)]
+    return np.stack(frames)
+
+
+@dataclass(frozen=True)
+class _Inner:
+    """A `FrameSource` of the middle of another."""
+
+    source: FrameSource
+    """What is read from."""
+
+    slices: tuple[slice, ...]
+    """What of a frame is kept."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """``(n_frames, [n_planes,] n_rows, n_cols)`` of what is kept."""
+        return (self.source.shape[0], *(part.stop - part.start for part in self.slices))
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of one pixel."""
+        return np.dtype(self.source.dtype)
+
+    def __getitem__(self, frames: Any) -> NDArray[Any]:
+        block = np.asarray(self.source[frames])
+        inner: NDArray[Any] = block[(..., *self.slices)]  # type: ignore[arg-type]
+        return inner
+
+
+def _cut(recorded: Movie, corrected: Movie) -> FrameSource:
+    """Return the part of the recorded movie that the corrected one shows."""
+    if len(recorded.shape) == len(corrected.shape):
+        lost = np.subtract(recorded.shape, corrected.shape)
+        if not lost.any():
+            return recorded.source
+        if lost[0] == 0 and (lost >= 0).all() and not (lost % 2).any():
+            starts = (lost[1:] // 2).tolist()
+            return _Inner(
+                recorded.source,
+                tuple(
+                    slice(start, start + length)
+                    for start, length in zip(starts, corrected.frame_shape, strict=True)
+                ),
+            )
+    raise ValueError(
+        f"{recorded.name} has the shape {recorded.shape}, its correction {corrected.shape}; "
+        "they cannot be compared frame by frame."
+    )
+
+
 def _small_frames(movie: Movie, threads: int, progress: Progress) -> Frames:
-    """Return frames spread over a movie, ``(n, n_small_rows, n_small_cols)``, in its mid plane."""
+    """Return frames spread over a movie, ``(n_planes, n, n_small_rows, n_small_cols)``."""
     n_mean = min(MEAN_FRAMES, movie.n_frames)
-    n_shown = min(VIDEO_FRAMES, movie.n_frames // n_mean)
-    firsts = np.linspace(0, movie.n_frames - n_mean, n_shown).round().astype(int).tolist()
-    blocks = [slice(first, first + n_mean) for first in firsts]
+    blocks = [slice(start, start + n_mean) for start in video_starts(movie.n_frames)]
+    planes = video_planes(movie.shape[1]) if movie.is_volume else [0]
+    size = _small_size(movie.shape[-2:], len(planes))
 
     def shrink(_: slice, block: NDArray[Any]) -> Frames:
-        plane = block[:, block.shape[1] // 2] if movie.is_volume else block
-        mean = plane.mean(axis=0, dtype=np.float64).astype(np.float32)
-        return np.asarray(
-            cv2.resize(mean, _small_size(mean.shape), interpolation=cv2.INTER_AREA), np.float32
-        )
+        volumes = block if movie.is_volume else block[:, np.newaxis]
+        mean = volumes[:, planes].mean(axis=0, dtype=np.float64).astype(np.float32)
+        small = [cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in mean]
+        return np.asarray(small, np.float32)
 
     found = map_blocks(shrink, movie, blocks, threads=threads, phase="video", progress=progress)
-    return np.stack(list(found))
+    return np.stack(list(found), axis=1)
 
 
-def _small_size(shape: Sequence[int]) -> tuple[int, int]:
+def _small_size(shape: Sequence[int], n_planes: int) -> tuple[int, int]:
     """Return columns and rows of a frame that is small enough."""
-    scale = min(1.0, VIDEO_PX / max(shape))
+    room_px = VIDEO_PX * min(1.0, (FULL_SIZE_PLANES / n_planes) ** 0.5)
+    scale = min(1.0, room_px / max(shape))
     return max(1, round(shape[1] * scale)), max(1, round(shape[0] * scale))
 
 
 def _video(before: Frames, after: Frames) -> bytes:
-    """Draw frames side by side, in the greys of those before."""
-    finite = before[np.isfinite(before)]
-    low, high = map(float, np.percentile(finite, CONTRAST)) if finite.size else (0.0, 1.0)
-    gap = np.full((before.shape[1], GAP_PX), high, np.float32)
-    first, *others = (
-        Image.fromarray(_grey(np.concatenate([left, gap, right], axis=1), low, high))
-        for left, right in zip(before, after, strict=True)
-    )
+    """Draw frames side by side, each plane in the greys of what it was before."""
+    pairs = zip(before, after, strict=True)
+    first, *others = chain.from_iterable(_drawn(left, right) for left, right in pairs)
     file = BytesIO()
     first.save(
         file,
@@ -140,6 +235,15 @@ def _video(before: Frames, after: Frames) -> bytes:
         quality=QUALITY,
     )
     return file.getvalue()
+
+
+def _drawn(before: Frames, after: Frames) -> Iterator[Image.Image]:
+    """Yield the pictures of one plane."""
+    finite = before[np.isfinite(before)]
+    low, high = map(float, np.percentile(finite, CONTRAST)) if finite.size else (0.0, 1.0)
+    gap = np.full((before.shape[1], GAP_PX), high, np.float32)
+    for left, right in zip(before, after, strict=True):
+        yield Image.fromarray(_grey(np.concatenate([left, gap, right], axis=1), low, high))
 
 
 def _grey(image: Frames, low: float, high: float) -> NDArray[np.uint8]:

@@ -46,6 +46,7 @@ def _fill(database):
     rng = np.random.default_rng(0)
     for name, shape in {"noise.tif": (120, 64, 64), "volume.tif": (20, 3, 48, 40)}.items():
         frames = rng.poisson(100, shape).astype(np.uint16)
+        frames[7] = 0  # as when a shutter was closed
         tifffile.imwrite(data / name, frames, photometric="minisblack")
     add_params(database.motion.MotionParams, "rigid", MotionParams(mode="rigid"))
     add_params(database.motion.MotionParams, "patches", PATCHES)

@@ -196,14 +196,14 @@ def test_two_motion_corrections_are_shown_side_by_side(open_recording):
         "Parameters 'patches'",
         "Parameters 'rigid'",
     ]
-    assert len(app.metric) == 8
+    assert len(app.metric) == 16
     assert len(app.get("plotly_chart")) == 6
     assert "patches of 32 × 32 px; they overlap" in words(app)
     assert "The frame moved as a whole" in words(app)
 
 
 @pytest.mark.db
-@pytest.mark.parametrize(("names", "n_metrics"), [(["rigid"], 4), (["patches"], 4), ([], 0)])
+@pytest.mark.parametrize(("names", "n_metrics"), [(["rigid"], 8), (["patches"], 8), ([], 0)])
 def test_motion_corrections_are_chosen(open_recording, names, n_metrics):
     app = open_recording("done", "Motion")
 
@@ -225,7 +225,7 @@ def test_other_images_before_and_after_are_shown(open_recording, trial, name):
 
     assert not app.exception
     assert "corrected with 'rigid'" in words(app)
-    assert len(app.get("html")) >= 1
+    assert "Left as recorded, right corrected" in words(app)
 
 
 @pytest.mark.db
@@ -233,8 +233,48 @@ def test_a_correction_without_its_preview_shows_the_rest(open_recording):
     app = open_recording("traceless", "Motion")
 
     assert "Motion preview is pending" in words(app)
-    assert len(app.metric) == 4
+    assert len(app.metric) == 8
     assert "The frame moved as a whole" in words(app)
+
+
+@pytest.mark.db
+def test_the_quality_of_a_correction_is_told_in_words_and_numbers(open_recording, lab):
+    app = open_recording("traceless", "Motion")
+
+    residual_px = (lab.motion.MotionCorrection & {"trial": "traceless"}).fetch1("residual_px")
+    numbers = {metric.label: metric.value for metric in app.metric}
+    assert numbers["Motion left"] == f"{residual_px:.3f} px"
+    assert numbers["Unusable frames"] == "0"
+    about = f"About {residual_px:.2f}" if residual_px >= 0.01 else "Less than 0.01"
+    assert f"{about} px of motion is left" in words(app)
+    assert numbers["Motion left in patches"] == "not measured"  # a rigid one cannot tell
+    assert "All 240 frames are usable" in words(app)
+    assert "Every frame is usable" in words(app)
+    assert not app.dataframe
+
+
+@pytest.mark.db
+def test_frames_of_no_use_are_listed_with_time_and_reason(open_recording, lab):
+    app = open_recording("volume", "Motion")
+
+    unusable = (lab.motion.MotionCorrection & {"trial": "volume"}).fetch1("unusable")
+    assert unusable["no contrast"] == [7]
+    table = app.dataframe[0].value.set_index("frame")
+    assert table.loc[7].to_dict() == {"time_s": 7 / 30, "reason": "no contrast"}
+    assert len(table) == sum(map(len, unusable.values()))
+    assert f"{len(table)} of 20 frames" in words(app)
+    assert "a shutter is closed" in words(app)
+
+
+@pytest.mark.db
+@pytest.mark.parametrize("plane", [0, 2])
+def test_the_plane_of_a_volume_is_chosen_for_all_that_shows_its_motion(open_recording, plane):
+    app = open_recording("volume", "Motion")
+
+    app.slider(key="plane of the preview of 3").set_value(plane).run()
+
+    assert not app.exception
+    assert f"frames from the whole recording. Plane {plane}." in words(app)
 
 
 @pytest.mark.db

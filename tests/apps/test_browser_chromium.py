@@ -170,11 +170,40 @@ def test_the_image_zooms_and_tells_what_is_under_the_pointer(page, address, lab)
     expect(page.locator(".viewer .tip")).to_contain_text(f"ROI {roi['roi_id']}")
 
 
-def test_the_preview_of_a_motion_correction_plays(page, address):
+def test_the_preview_of_a_motion_correction_plays_and_stops(page, address):
     page.goto(f"{address}/recording?animal_id=mouse+1&session=2026-11-22&trial=done")
     page.get_by_role("tab", name="Motion").click()
 
-    videos = page.get_by_alt_text("some frames as recorded")
-    expect(videos).to_have_count(2)
     expect(page.locator(".js-plotly-plot .imagelayer image")).to_have_count(2)
-    assert videos.first.evaluate("video => video.decode().then(() => video.naturalWidth)") == 132
+    expect(page.locator(".player")).to_have_count(2)
+    player = page.locator(".player").first
+    player.scroll_into_view_if_needed()
+    assert is_drawn(player)
+    words = player.locator(".words")
+    shown = words.inner_text()
+    expect(words).not_to_have_text(shown)  # it plays
+
+    player.get_by_label("Pause").click()
+    player.get_by_label("Frame of the film").fill("3")
+    expect(words).to_have_text("frames 12–14 · 0.40 s")
+    player.get_by_label("One on").click()
+    expect(words).to_have_text("frames 16–18 · 0.53 s")
+    page.wait_for_timeout(500)
+    expect(words).to_have_text("frames 16–18 · 0.53 s")  # it stays
+
+    player.get_by_label("Play", exact=True).click()
+    expect(words).not_to_have_text("frames 16–18 · 0.53 s")
+
+
+def is_drawn(player):
+    """Return whether both halves of a film show something."""
+    width = "canvas => canvas.width"
+    spread = """(canvas, left) => {
+        const half = canvas.width / 2;
+        const context = canvas.getContext("2d");
+        const pixels = context.getImageData(left * half, 0, half - 9, canvas.height).data;
+        return pixels.some((value, i) => i % 4 == 0 && value > 100);
+    }"""
+    canvas = player.locator("canvas")
+    assert canvas.evaluate(width) > 132
+    return all(canvas.evaluate(spread, left) for left in (0, 1))

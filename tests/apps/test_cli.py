@@ -1,16 +1,20 @@
 """The commands, as somebody types them."""
 
+import inspect
 import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import tifffile
 
-from apps.cli.main import cli
+from apps.cli.main import COMMANDS, command_line
 from apps.tables import read_only_sql
 from schemas.settings import PROJECT_VARIABLE, ProjectError
 
+ALL_COMMANDS = command_line(COMMANDS)
 STEPS = ["recording_info", "motion_correction", "motion_preview", "segmentation", "trace"]
 
 
@@ -31,7 +35,7 @@ def refusal(outcome):
     return sentence
 
 
-def commands(group=cli, prefix=()):
+def commands(group=ALL_COMMANDS, prefix=()):
     """Yield the words of every command."""
     for command in group.registered_commands:
         name = command.name or command.callback.__name__.replace("_", "-")
@@ -47,6 +51,35 @@ def test_every_command_has_help_with_an_example(mesmerize, words):
     assert code == 0
     assert f"mesmerize {' '.join(words)}" in " ".join(out.replace("│", " ").split())
     assert "Example: " in out
+
+
+def test_the_list_of_commands_says_what_their_help_says():
+    first_lines = {
+        command.name: inspect.getdoc(command.callback).splitlines()[0]
+        for command in ALL_COMMANDS.registered_commands
+    }
+    first_lines |= {
+        group.name: group.typer_instance.info.help for group in ALL_COMMANDS.registered_groups
+    }
+
+    assert {name: command.summary for name, command in COMMANDS.items()} == first_lines
+
+
+def test_help_and_a_wrong_word_load_nothing_heavy():
+    heavy = "{'datajoint', 'numpy', 'streamlit'}"
+    run = f"""
+import sys
+from apps.cli.main import main
+try:
+    main()
+finally:
+    assert not {heavy} & set(sys.modules), {heavy} & set(sys.modules)
+"""
+    for words in (["--help"], ["stauts"], []):
+        command = [sys.executable, "-c", run, *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert "AssertionError" not in done.stderr, done.stderr
+        assert "status" in done.stdout + done.stderr, words
 
 
 @pytest.mark.db

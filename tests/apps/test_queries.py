@@ -11,6 +11,7 @@ from apps import queries
 pytestmark = pytest.mark.db
 DONE = {"animal_id": "mouse 1", "session": "2026-11-22", "trial": "done"}
 NEW = {"animal_id": "mouse 3", "session": "2026-11-24", "trial": "new"}
+VOLUME = {"animal_id": "mouse 2", "session": "2026-11-23b", "trial": "volume"}
 
 
 @pytest.fixture
@@ -155,6 +156,20 @@ def test_previews_of_each_correction_are_read(lab_on_each):
         (top, bottom), (left, right) = queries.preview_crop(lab_on_each, key)
         assert 0 <= top < bottom <= 64
         assert 0 <= left < right <= 64
+
+
+def test_frames_of_no_use_are_told_in_order_with_their_reason(lab_on_each):
+    (found,) = queries.corrections(lab_on_each, VOLUME)
+    correction = queries.correction(lab_on_each, found["key"])
+
+    table = queries.unusable_frames(correction)
+
+    assert list(table.columns) == ["frame", "time_s", "reason"]
+    assert table["frame"].is_monotonic_increasing
+    assert len(table) == correction["n_unusable"]
+    assert list(table[table["reason"] == "no contrast"]["frame"]) == [7]
+    assert queries.unusable_frames({**correction, "rate_hz": None})["time_s"].isna().all()
+    assert queries.unusable_frames({**correction, "unusable": None}).empty
 
 
 def test_files_tell_where_and_how_large(lab_on_each):

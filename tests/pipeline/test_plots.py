@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from pipeline.plots import (
+    contact_sheet,
     correlation_figure,
     grey_png,
     grid_figure,
@@ -152,6 +153,42 @@ def test_correlations_are_drawn_before_and_after(times_s):
     figure = correlation_figure(times_s, before=np.full(300, 0.5), after=np.full(300, 0.9))
 
     assert [(line.name, line.y[0]) for line in figure.data] == [("before", 0.5), ("after", 0.9)]
+
+
+def test_shifts_along_three_axes_begin_with_the_planes(times_s):
+    planes, *others = shifts_figure(times_s, np.zeros((300, 3))).data
+
+    assert planes.name.startswith("planes")
+    assert [line.name.split()[0] for line in others] == ["rows", "columns"]
+    assert len({line.line.color for line in (planes, *others)}) == 3
+
+
+@pytest.mark.parametrize("kind", ["shifts", "correlation"])
+def test_frames_of_no_use_are_marked_with_the_reason(times_s, kind):
+    unusable = {"no contrast": [7, 8], "unlike the others": [290]}
+    values = np.zeros(300)
+
+    if kind == "shifts":
+        figure = shifts_figure(times_s, np.zeros((300, 2)), unusable=unusable)
+    else:
+        figure = correlation_figure(times_s, before=values, after=values, unusable=unusable)
+
+    marks = figure.data[-1]
+    np.testing.assert_array_equal(marks.x, times_s[[7, 8, 290]])
+    assert list(marks.customdata[2]) == [290, "unlike the others"]
+    assert len(shifts_figure(times_s, np.zeros((300, 2)), unusable={}).data) == 2
+
+
+def test_a_contact_sheet_has_each_frame_in_its_place():
+    frames = np.zeros((5, 16, 24), np.uint8)
+    frames[3] = 200
+
+    sheet = decode(contact_sheet(frames, n_across=2))
+
+    assert sheet.shape == (3 * 16, 2 * 24)
+    assert sheet[16:32, 24:].min() > 190
+    assert sheet[:16].max() < 10
+    assert sheet[32:].max() < 10
 
 
 def test_patches_are_drawn_where_they_overlap():

@@ -1,12 +1,9 @@
 """The preview of a motion correction shows what was planted."""
 
-from io import BytesIO
-
 import numpy as np
 import pytest
-from PIL import Image
 
-from pipeline.motion.preview import preview_motion
+from pipeline.motion.preview import preview_motion, video_frames, video_planes, video_starts
 from pipeline.movie import Movie
 
 
@@ -18,16 +15,6 @@ def moving(n_frames=240, shape=(96, 128), step=4):
     moved = still.copy()
     moved[::2] = np.roll(moved[::2], step, axis=-1)
     return Movie(source=moved, name="moved"), Movie(source=still, name="still")
-
-
-def frames_of(video):
-    """Return the frames of a video in grey, ``(n_frames, n_rows, n_cols)``."""
-    with Image.open(BytesIO(video)) as image:
-        frames = []
-        for index in range(image.n_frames):
-            image.seek(index)
-            frames.append(np.asarray(image.convert("L")))
-    return np.stack(frames)
 
 
 def test_projections_are_those_of_the_corrected_movie():
@@ -43,7 +30,7 @@ def test_projections_are_those_of_the_corrected_movie():
 def test_video_shows_before_beside_after():
     before, after = moving()
 
-    frames = frames_of(preview_motion(before, after).video)
+    frames = video_frames(preview_motion(before, after).video)
 
     assert frames.shape == (60, 96, 2 * 128 + 4)
     left, right = frames[:, 50, :128].astype(int), frames[:, 50, 132:].astype(int)
@@ -58,7 +45,7 @@ def test_a_long_and_large_movie_gets_a_short_and_small_video():
     rng = np.random.default_rng(0)
     movie = Movie(source=rng.poisson(20, (320, 520, 260)).astype(np.uint8))
 
-    frames = frames_of(preview_motion(movie, movie).video)
+    frames = video_frames(preview_motion(movie, movie).video)
 
     assert frames.shape == (60, 256, 2 * 128 + 4)
 
@@ -89,14 +76,60 @@ def test_short_movies_and_volumes_are_shown(shape):
     preview = preview_motion(movie, movie)
 
     assert preview.projections.mean.shape == shape[1:]
-    assert frames_of(preview.video).shape[1] == shape[-2]
+    assert video_frames(preview.video).shape[1] == shape[-2]
+
+
+def test_the_video_of_a_volume_shows_one_plane_after_the_other():
+    before, after = (movie[:] for movie in moving(n_frames=30))
+    empty = np.random.default_rng(1).normal(100, 2, after.shape).astype(np.float32)
+    recorded, corrected = (
+        Movie(source=np.stack([empty, movie, empty], axis=1)) for movie in (before, after)
+    )
+
+    frames = video_frames(preview_motion(recorded, corrected).video)
+
+    n_shown = len(video_starts(30))
+    assert frames.shape == (3 * n_shown, 96, 2 * 128 + 4)
+    assert video_planes(3) == [0, 1, 2]
+    _, middle, last = frames.reshape(3, n_shown, 96, -1)
+    assert middle[:, 50, 132 + 55 : 132 + 75].min() > 150
+    assert np.ptp(last[:, 40:60, 132:].mean(axis=(0, 1))) < 60
+
+
+def test_a_deep_volume_takes_no_more_room_than_a_few_planes():
+    noise = np.random.default_rng(0).poisson(20, (9, 40, 200, 260)).astype(np.uint16)
+
+    frames = video_frames(preview_motion(Movie(source=noise), Movie(source=noise)).video)
+
+    assert len(frames) == 12 * len(video_starts(9))
+    assert frames[0].size < 1.1 * 2 * 256**2 * 4 / 12
+    assert [video_planes(40)[place] for place in (0, -1)] == [0, 39]
+
+
+@pytest.mark.parametrize("n_frames", [1, 2, 3, 4, 100, 100_000])
+def test_the_video_is_spread_over_the_movie(n_frames):
+    starts = np.array(video_starts(n_frames))
+
+    assert 0 <= starts[0] <= starts[-1] <= max(n_frames - 3, 0)
+    assert len(starts) == 1 or (starts[0], starts[-1]) == (0, n_frames - 3)
+    assert (np.diff(starts) >= 3).all()
+
+
+@pytest.mark.parametrize("cut", [np.s_[:, 5:-5, 5:-5], np.s_[:, 2:-2, 7:-7]])
+def test_a_movie_whose_edges_were_cut_off_is_compared_with_what_is_left(cut):
+    before, after = moving()
+
+    preview = preview_motion(before, Movie(source=after[:][cut]))
+
+    expected = preview_motion(Movie(source=before[:][cut]), Movie(source=after[:][cut]))
+    assert preview.video == expected.video
 
 
 def test_missing_pixels_are_black():
     before, after = moving()
     after[:][:, :10] = np.nan
 
-    frames = frames_of(preview_motion(before, after).video)
+    frames = video_frames(preview_motion(before, after).video)
 
     assert frames[:, :6, 136:].max() < 30
     nothing = Movie(source=np.full((4, 20, 20), np.nan, np.float32))
@@ -139,7 +172,14 @@ def test_progress_is_told_and_cancels():
     assert set(phases) == {"projections", "video"}
 
 
-def test_movies_of_different_shapes_are_refused():
+@pytest.mark.parametrize("other", [np.s_[:9], np.s_[:, 1:], np.s_[:, np.newaxis]])
+def test_movies_of_different_shapes_are_refused(other):
     before, _ = moving(n_frames=10)
     with pytest.raises(ValueError, match="cannot be compared frame by frame"):
-        preview_motion(before, Movie(source=before[:][:9]))
+        preview_motion(before, Movie(source=before[:][other]))
+
+
+def test_a_movie_larger_than_recorded_is_refused():
+    before, _ = moving(n_frames=10)
+    with pytest.raises(ValueError, match="cannot be compared frame by frame"):
+        preview_motion(Movie(source=before[:][:, 2:-2]), before)

@@ -1,0 +1,44 @@
+"""Which plane of a volume is looked at."""
+
+from typing import Any
+
+import streamlit as st
+from numpy.typing import NDArray
+
+from apps import queries
+
+
+def choose_plane(facts: queries.Key | None, key: str) -> int | None:
+    """Ask which plane is shown; None: there is but one.
+
+    Parameters
+    ----------
+    facts : dict or None
+        From `apps.queries.movie_facts`.
+    key : str
+        Of the slider in the session.
+    """
+    if not facts or facts["n_planes"] == 1:
+        return None
+    n_planes = facts["n_planes"]
+    return int(st.slider("Plane", 0, n_planes - 1, n_planes // 2, key=f"{key} of {n_planes}"))
+
+
+def plane_of(image: NDArray[Any], plane: int | None, n_planes: int | None = None) -> NDArray[Any]:
+    """Return a plane of an image that may be a volume, and may have lost planes at its ends.
+
+    Parameters
+    ----------
+    image : array, ([n_planes,] n_rows, n_cols)
+        The image; one without planes has only itself.
+    plane : int or None
+        Of the recording; one that was cut off is shown by its neighbour. None: the middle one.
+    n_planes : int, optional
+        Of the recording; without it, the image has all of them.
+    """
+    if image.ndim == 2:  # noqa: PLR2004 rows and columns
+        return image
+    if plane is None:
+        return image[len(image) // 2]
+    cut = (n_planes - len(image)) // 2 if n_planes else 0
+    return image[min(max(plane - cut, 0), len(image) - 1)]
