@@ -13,7 +13,7 @@ from schemas import server
 from schemas.resources import RESOURCES, Resources
 from schemas.settings import ProjectError, Settings, datajoint_config, load_settings
 
-MODULES = ("project", "animal", "session", "motion", "roi", "sample")
+MODULES = ("project", "animal", "session", "motion", "roi", "sample", "worker")
 """The schemas, each after those that it refers to."""
 
 STEPS = {
