@@ -124,7 +124,7 @@ def hold(database: Database, attempt: Attempt) -> None:
     Lost
         If it was given to another, or aborted.
     """
-    jobs = database.step(attempt.step)().jobs
+    jobs = database.jobs(attempt.step)
     where, values = where_key(jobs, attempt.key)
     query = (
         f"SELECT 1 FROM {jobs.full_table_name} "
@@ -142,7 +142,7 @@ def complete(database: Database, attempt: Attempt, usage: Usage) -> None:
     Lost
         If it is not ours any more.
     """
-    jobs = database.step(attempt.step)().jobs
+    jobs = database.jobs(attempt.step)
     where, values = where_key(jobs, attempt.key)
     query = f"DELETE FROM {jobs.full_table_name} WHERE {where} AND status='reserved' AND version=%s"
     cursor = database.connection.query(query, args=(*values, attempt.attempt_id))
@@ -203,7 +203,7 @@ def outcome(database: Database, attempt: Attempt) -> str:
 
 def deaths(database: Database, attempt: Attempt) -> int:
     """Return how many attempts at a job took their process with them since it was last retried."""
-    jobs = database.step(attempt.step)().jobs
+    jobs = database.jobs(attempt.step)
     where, values = where_key(jobs, attempt.key)
     query = (
         f"SELECT COUNT(*) FROM {database.worker.RunLog().full_table_name} "
@@ -230,7 +230,7 @@ def _update(
     also: str,
 ) -> bool:
     """Change the job where it is in the state it was; return whether it was."""
-    jobs = database.step(attempt.step)().jobs
+    jobs = database.jobs(attempt.step)
     quote = jobs.adapter.quote_identifier
     changes = ", ".join(f"{quote(name)}=%s" for name in values)
     where, key = where_key(jobs, attempt.key)

@@ -7,30 +7,20 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import populate_workers
-from populate_workers.attempt import Attempt, Usage
+from populate_workers.attempt import Attempt
 
 ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+NURSERY = "populate_workers.nursery"
 RECEIVE_BYTES = 65_536
 
 
-class Ended(NamedTuple):
-    """How a child ended."""
-
-    pid: int
-    status: int
-    """As ``os.waitpid`` tells it."""
-
-    usage: Usage
-    """What it took."""
-
-
 class Children:
-    """Starts the nursery and talks with it."""
+    """Starts the nursery of a project folder and talks with it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, nursery: str = NURSERY) -> None:
         ours, theirs = socket.socketpair()
         self._channel = ours
         root = str(Path(populate_workers.__file__).parents[1])
@@ -39,7 +29,7 @@ class Children:
             **dict.fromkeys(ONE_THREAD, "1"),  # a library's threads do not survive the splitting
             "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH")))),
         }
-        command = [sys.executable, "-P", "-m", "populate_workers.nursery"]
+        command = [sys.executable, "-P", "-m", nursery]
         with theirs:
             self._process = subprocess.Popen(
                 [*command, str(theirs.fileno()), str(folder)],

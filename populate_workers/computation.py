@@ -1,5 +1,6 @@
 """Computing one job: its result is inserted once, by whom the job belongs to, or not at all."""
 
+import copy
 import errno
 import inspect
 import resource
@@ -51,7 +52,7 @@ class Computation:
         self._database = database
         self._attempt = attempt
         self._measure = measure
-        self._table = database.step(attempt.step)()
+        self._table = copy.copy(database.jobs(attempt.step).target)  # it knows its parents
         self._result: tuple[str, Any] | None = None
         self._failure: tuple[str, BaseException] | None = None
         self._make, self._compute, self._insert = self._parts()

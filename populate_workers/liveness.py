@@ -260,8 +260,8 @@ def free_left_over(database: Database) -> int:
     for attempt in attempts:
         if attempt.worker_id not in living:
             freed += give_up(database, attempt, "its worker died.")
-    for _, table in database.steps():
-        jobs = table().jobs
+    for step, _ in database.steps():
+        jobs = database.jobs(step)
         theirs = jobs.reserved & {"host": machine.host(), "version": ""}
         for row in theirs.to_dicts():
             if machine.is_gone(row["pid"], ""):

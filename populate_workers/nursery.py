@@ -12,8 +12,10 @@ import os
 import selectors
 import signal
 import socket
+import ssl
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +26,9 @@ UNIT_BYTES = 1 if sys.platform == "darwin" else 1024
 class Nursery:
     """Splits off children, passes signals on to them, and tells how they ended."""
 
-    def __init__(self, channel: socket.socket, database: Any) -> None:
+    def __init__(self, channel: socket.socket, database: Any, run: Callable[..., int]) -> None:
         self._channel = channel
+        self._run = run
         self._database = database
         self._children: set[int] = set()
         self._alive, self._alive_end = os.pipe()  # our end closes when we are gone
@@ -76,8 +79,6 @@ class Nursery:
         self._tell({"started": order["attempt_id"], "pid": pid})
 
     def _become_child(self, order: dict[str, Any]) -> None:
-        from populate_workers.child import run
-
         code = 1
         try:
             signal.set_wakeup_fd(-1)
@@ -85,7 +86,7 @@ class Nursery:
             os.close(self._alive_end)
             for end in (self._channel, self._woken, self._wake):
                 end.close()
-            code = run(self._database, order, alive=self._alive)
+            code = self._run(self._database, order, alive=self._alive)
         finally:
             os._exit(code)  # nothing of the nursery's is to be tidied up here
 
@@ -105,30 +106,45 @@ class Nursery:
 
 def warm(database: Any) -> None:
     """Learn of every table what each child would have to ask for."""
-    for _, table in database.steps():
-        for found in (table(), table().jobs, *table().parts(as_objects=True)):
+    for step, table in database.steps():
+        for found in (table(), database.jobs(step), *table().parts(as_objects=True)):
             _ = found.heading.attributes
-        _ = table().key_source
+        _ = database.jobs(step).target.key_source.heading.attributes
     for found in (database.worker.RunLog(), database.worker.Worker()):
         _ = found.heading.attributes
     database.connection.dependencies.load()
+    _share_tls(database.connection)
+
+
+def _share_tls(connection: Any) -> None:
+    """Make what MySQL's driver makes for each encrypted connection, where nothing is configured.
+
+    It reads all certificates of the system each time, 40 ms, to check none.
+    """
+    if connection.adapter.backend == "mysql" and connection.conn_info.get("ssl") is True:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        connection.conn_info["ssl"] = context
 
 
 def main() -> None:
     """Be the nursery of a worker: ``python -m populate_workers.nursery FD FOLDER``."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the worker
     warnings.filterwarnings("ignore", "No datajoint.json found", UserWarning)
+    from populate_workers.child import prepare, run
     from schemas.connection import connect
     from schemas.settings import load_settings
 
     channel = socket.socket(fileno=int(sys.argv[1]))
     database = connect(load_settings(Path(sys.argv[2])))
     warm(database)
+    prepare()
     database.connection.close()
     gc.collect()
     gc.freeze()  # children then share these pages for longer
     try:
-        Nursery(channel, database).serve()
+        Nursery(channel, database, run).serve()
     except BrokenPipeError:  # the worker has just gone
         sys.exit(0)
 

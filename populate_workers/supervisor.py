@@ -1,4 +1,4 @@
-"""A worker: it keeps so many job processes on this machine, and answers for what becomes of them."""
+"""A worker: it keeps job processes on this machine and answers for what becomes of them."""
 
 import contextlib
 import os
@@ -11,7 +11,7 @@ from typing import Any
 from populate_workers import child, machine
 from populate_workers.attempt import Attempt, Ending, Usage, end, outcome
 from populate_workers.budget import Budget, Need
-from populate_workers.children import Children
+from populate_workers.children import NURSERY, Children
 from populate_workers.history import facts, log_path, log_tail, reason
 from populate_workers.liveness import (
     Heart,
@@ -67,14 +67,14 @@ class Supervisor:
         *,
         processes: int = 1,
         until_done: bool = False,
-        watch: Watcher = lambda outcome: None,
-        may_begin: Callable[[], bool] = lambda: True,
+        watch: Watcher,
+        nursery: str = NURSERY,
     ) -> None:
         self._database = database
         self._processes = processes
         self._until_done = until_done
         self._watch = watch
-        self._may_begin = may_begin
+        self._nursery = nursery
         self._slots: list[Slot] = []
         self._stopping = False
         self._budget = Budget(database)
@@ -91,7 +91,7 @@ class Supervisor:
             If the database server stays away.
         """
         with _signals_as_reads(self._stop) as woken:
-            self._children = Children(self._database.settings.folder)
+            self._children = Children(self._database.settings.folder, self._nursery)
             self._enter()
             try:
                 while not self._is_finished():
@@ -113,7 +113,7 @@ class Supervisor:
     def _is_finished(self) -> bool:
         if self._slots:
             return False
-        if self._stopping or not self._may_begin():
+        if self._stopping:
             return True
         return self._until_done and self._next_look > 0 and self._chooser.is_all_done
 
@@ -157,7 +157,7 @@ class Supervisor:
 
     def _fill(self) -> None:
         """Take jobs until every slot has one, or there is none."""
-        while len(self._slots) < self._processes and self._may_begin():
+        while len(self._slots) < self._processes:
             attempt = self._patiently(lambda: self._chooser.next(self._fits))
             if attempt is None:
                 self._next_look = time.monotonic() + IDLE_S
@@ -285,11 +285,11 @@ class Supervisor:
         self._enter()
 
     def _replace_nursery(self) -> None:
-        """The nursery is gone, or is to go, and its children with it: start another."""
+        """End the nursery, if it has not ended, with its children, and start another."""
         self._children.close()
         for slot in list(self._slots):
             self._settle(slot, signal.SIGKILL, Usage())
-        self._children = Children(self._database.settings.folder)
+        self._children = Children(self._database.settings.folder, self._nursery)
 
     def _close(self) -> None:
         """Leave nothing that runs."""

@@ -58,9 +58,9 @@ def look(database: Database, *, with_new: bool = True) -> list[Ready]:
     """
     paused = f"SELECT 1 FROM {database.worker.Pause().full_table_name} WHERE step IN"
     parts = []
-    for i, (step, table) in enumerate(database.steps()):
-        jobs = table().jobs.full_table_name
-        news = f"EXISTS ({_new(table())})" if with_new else "1=0"
+    for i, (step, _) in enumerate(database.steps()):
+        jobs = database.jobs(step).full_table_name
+        news = f"EXISTS ({_new(database.jobs(step))})" if with_new else "1=0"
         parts.append(
             f"SELECT {i} AS step, "
             f"(SELECT MIN(priority) FROM {jobs} WHERE status='pending' "
@@ -71,17 +71,17 @@ def look(database: Database, *, with_new: bool = True) -> list[Ready]:
             f"CASE WHEN EXISTS ({paused} ('{ALL}', '{step}')) THEN 1 ELSE 0 END AS paused"
         )
     names = [step for step, _ in database.steps()]
-    rows = database.connection.query(" UNION ALL ".join(parts)).fetchall()
+    rows = sorted(database.connection.query(" UNION ALL ".join(parts)).fetchall())
     return [
         Ready(names[i], priority, waiting, running, bool(has_new))
-        for i, priority, waiting, running, has_new, is_paused in sorted(rows, key=lambda row: row[0])
+        for i, priority, waiting, running, has_new, is_paused in rows
         if not is_paused
     ]
 
 
-def _new(table: Any) -> str:
+def _new(jobs: Any) -> str:
     """Return the SQL of what can be computed and has no job yet."""
-    keys = (table.key_source - table.proj()).restrict(dj.Not(table.jobs), semantic_check=False)
+    keys = (jobs.target.key_source - jobs.target.proj()).restrict(dj.Not(jobs), semantic_check=False)
     return str(keys.proj().make_sql())
 
 
@@ -154,12 +154,12 @@ def refresh(database: Database, steps: Collection[str]) -> None:
         if is_ours:
             for step in steps:
                 # delay: what is scheduled for this very moment may be taken
-                database.step(step)().jobs.refresh(delay=-1)
+                database.jobs(step).refresh(delay=-1)
 
 
 def candidates(database: Database, step: str, offset: int) -> list[dict[str, Any]]:
     """Return the keys of jobs of a step that may run now, the most urgent first."""
-    jobs = database.step(step)().jobs
+    jobs = database.jobs(step)
     ready = jobs.pending & "scheduled_time <= CURRENT_TIMESTAMP(3)"
     order = f"priority, scheduled_time, {', '.join(jobs.primary_key)}"
     return list(ready.keys(order_by=order, limit=CANDIDATES, offset=offset))
@@ -190,7 +190,7 @@ def take(
         return attempt if reserve(database, attempt, facts) else None
     lock = f"{database.settings.schema_prefix}{step}"
     with named_lock(database.connection, lock, wait_s=LOCK_WAIT_S) as is_ours:
-        running = len(database.step(step)().jobs.reserved)
+        running = len(database.jobs(step).reserved)
         if is_ours and running < limit and reserve(database, attempt, facts):
             return attempt
     return None
