@@ -1,6 +1,7 @@
 """A step whose jobs do what their task says: for measuring the queue, and for breaking it.
 
-``python -m benchmarks.probe FOLDER`` is a nursery that knows it; ``install()`` makes it known.
+``install()`` makes the step known to a process. ``python -m benchmarks.probe work FOLDER N`` is a
+worker with N processes that knows it, until all is done; with ``stay`` for ``work`` it stays.
 """
 
 import ctypes
@@ -8,11 +9,16 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 import datajoint as dj
 
+from populate_workers import nursery
+from populate_workers.supervisor import Supervisor
+
 from schemas import connection
 from schemas.resources import RESOURCES
+from schemas.settings import load_settings
 from schemas.store import new_folder
 
 schema = dj.Schema()
@@ -56,8 +62,11 @@ class Probe(dj.Computed):
                 folder.mkdir()
                 (folder / "array").write_bytes(b"\0" * 1_000_000)
         while time.monotonic() < ends:
-            resources.progress("sleeping", int(1000 * (time.monotonic() - ends + duration_s)),
-                               int(1000 * duration_s))
+            resources.progress(
+                "sleeping",
+                int(1000 * (time.monotonic() - ends + duration_s)),
+                int(1000 * duration_s),
+            )
             time.sleep(min(0.05, duration_s))
         return (_end(does),)
 
@@ -66,7 +75,8 @@ class Probe(dj.Computed):
         self.insert1({**key, "pid": pid})
 
 
-def _end(does):
+def _end(does: str) -> int:
+    """Return the number of this process, or do what was asked for in the end."""
     if does == "fail":
         raise ValueError("the probe was told to fail.")
     if does == "crash":
@@ -76,7 +86,7 @@ def _end(does):
     return os.getpid()
 
 
-def install():
+def install() -> None:
     """Make the step known to this process, as the last of the pipeline."""
     sys.modules["schemas.probe"] = sys.modules[Probe.__module__]
     if "probe" not in connection.MODULES:
@@ -84,7 +94,7 @@ def install():
         connection.STEPS[STEP] = ("probe", "Probe")
 
 
-def submit(count, does="sleep", duration_s=0.0):
+def submit(count: int, does: str = "sleep", duration_s: float = 0.0) -> int:
     """Ask for so many jobs; return the number of the first."""
     first = len(ProbeTask())
     rows = ({"task_id": first + i, "does": does, "duration_s": duration_s} for i in range(count))
@@ -92,9 +102,28 @@ def submit(count, does="sleep", duration_s=0.0):
     return first
 
 
+def remove() -> None:
+    """Make the step unknown again."""
+    connection.MODULES = tuple(name for name in connection.MODULES if name != "probe")
+    connection.STEPS.pop(STEP, None)
+
+
+def work(folder: Path, processes: int, *, until_done: bool) -> None:
+    """Be a worker of a project, and print what becomes of each job."""
+    Supervisor(
+        connection.connect(load_settings(folder)),
+        processes=processes,
+        until_done=until_done,
+        watch=lambda outcome: print(outcome.step, *outcome.key.values(), outcome.error, flush=True),
+        nursery="benchmarks.probe",
+    ).run()
+
+
 if __name__ == "__main__":
-    from benchmarks import probe  # under its own name, for the tables are found by it
-    from populate_workers.nursery import main
+    from benchmarks import probe  # under its own name, by which the tables are found
 
     probe.install()
-    main()
+    if sys.argv[1] in ("work", "stay"):
+        probe.work(Path(sys.argv[2]), int(sys.argv[3]), until_done=sys.argv[1] == "work")
+    else:
+        nursery.main()

@@ -189,9 +189,11 @@ def end(database: Database, attempt: Attempt, ending: Ending, usage: Usage | Non
         }
         _close(database, attempt, row)
         if ending.traceback is not None:
-            database.worker.RunLog().update1(
-                {"attempt_id": attempt.attempt_id, "traceback": ending.traceback}
-            )
+            story = {"attempt_id": attempt.attempt_id, "traceback": ending.traceback}
+            database.worker.RunLog().update1(story)
+        if is_error:
+            jobs = database.jobs(attempt.step)
+            jobs.update1({**attempt.key, "error_stack": ending.traceback})
     return True
 
 

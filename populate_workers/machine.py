@@ -1,4 +1,4 @@
-"""This machine and its processes: who is who, and who is gone."""
+"""The machine and its processes: who is who, who is gone, and what there is."""
 
 import os
 import platform

@@ -33,8 +33,7 @@ class Nursery:
         self._children: set[int] = set()
         self._alive, self._alive_end = os.pipe()  # our end closes when we are gone
         self._woken, wake = socket.socketpair()
-        wake.setblocking(False)
-        self._woken.setblocking(False)
+        os.set_blocking(wake.fileno(), False)  # noqa: FBT003 the system's own signature
         signal.set_wakeup_fd(wake.fileno())
         self._wake = wake
         signal.signal(signal.SIGCHLD, lambda *_: None)

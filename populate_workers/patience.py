@@ -182,7 +182,10 @@ def named_lock(connection: Any, name: str, *, wait_s: int = 0) -> Iterator[bool]
     else:
         waiting = "SELECT pg_advisory_lock(hashtext(%s)) IS NOT NULL"
         trying = "SELECT pg_try_advisory_lock(hashtext(%s))"
-        take, give = (waiting if wait_s else trying, (name,)), "SELECT pg_advisory_unlock(hashtext(%s))"
+        take, give = (
+            (waiting if wait_s else trying, (name,)),
+            "SELECT pg_advisory_unlock(hashtext(%s))",
+        )
     is_ours = bool(connection.query(take[0], args=take[1]).fetchone()[0])
     try:
         yield is_ours

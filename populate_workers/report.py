@@ -37,7 +37,7 @@ class Reporter:
         self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
         self._thread.start()
 
-    def __call__(self, phase: str, done: int, total: int) -> None:
+    def __call__(self, phase: str, done: int, total: int) -> None:  # noqa: D102 see the class
         self._now = (phase[:64], done, total)
         if self._is_lost:
             raise Lost(f"the job of {self._attempt.step} was given to another worker or aborted.")

@@ -24,6 +24,7 @@ from populate_workers.liveness import (
 )
 from populate_workers.patience import patiently
 from populate_workers.populate import Outcome, Watcher
+from populate_workers.running import Running, running
 from populate_workers.taking import Chooser
 from schemas.connection import Database
 from schemas.settings import ProjectError
@@ -68,12 +69,14 @@ class Supervisor:
         processes: int = 1,
         until_done: bool = False,
         watch: Watcher,
+        show: Callable[[list[Running]], None] | None = None,
         nursery: str = NURSERY,
     ) -> None:
         self._database = database
         self._processes = processes
         self._until_done = until_done
         self._watch = watch
+        self._show = show
         self._nursery = nursery
         self._slots: list[Slot] = []
         self._stopping = False
@@ -202,9 +205,7 @@ class Supervisor:
         """Write down the end of a child that was killed, crashed, or lost the server."""
         ending = slot.ending
         if ending is None and code == child.AWAY:
-            ending = Ending(
-                outcome="stopped", reason="the server was away.", job_status="pending"
-            )
+            ending = Ending(outcome="stopped", reason="the server was away.", job_status="pending")
         if ending is None:
             ending = death(
                 self._database,
@@ -243,6 +244,8 @@ class Supervisor:
             if attempt_id not in known:  # the server went away just as we reserved it
                 never = Ending(outcome="stopped", reason="it never began.", job_status="pending")
                 end(self._database, attempt, never)
+        if self._show is not None:
+            self._show(running(self._database, self._chooser.worker_id))
 
     def _free_dead(self) -> None:
         self._dead.reap()

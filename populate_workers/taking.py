@@ -81,7 +81,9 @@ def look(database: Database, *, with_new: bool = True) -> list[Ready]:
 
 def _new(jobs: Any) -> str:
     """Return the SQL of what can be computed and has no job yet."""
-    keys = (jobs.target.key_source - jobs.target.proj()).restrict(dj.Not(jobs), semantic_check=False)
+    keys = (jobs.target.key_source - jobs.target.proj()).restrict(
+        dj.Not(jobs), semantic_check=False
+    )
     return str(keys.proj().make_sql())
 
 

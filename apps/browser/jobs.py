@@ -25,7 +25,7 @@ def show() -> None:
     """Show the page."""
     st.title("Jobs")
     st.caption(
-        "Jobs are computed by `mesmerize populate`, in as many terminals and on as many machines "
+        "Jobs are computed by `mesmerize work`, in as many terminals and on as many machines "
         "as you like. This page follows them."
     )
     _show_live()

@@ -7,14 +7,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from apps.cli.progress import reporter
+from apps.cli.jobs import name_of
+from apps.cli.progress import running_jobs
 from populate_workers import queue
 from populate_workers.populate import Outcome
-from populate_workers.populate import populate as run_jobs
+from populate_workers.running import running
+from populate_workers.supervisor import Supervisor
 from schemas.connection import Database, connect
 from schemas.motion import submit_motion
 from schemas.params import DEFAULT
-from schemas.resources import RESOURCES, Resources
 from schemas.roi import submit_segmentation
 from schemas.settings import ProjectError
 
@@ -36,7 +37,7 @@ def motion(
     """
     database = connect()
     new = submit_motion(chosen_recordings(database, animal, session, trial), params)
-    print(f"{new} new tasks of motion correction; compute them with: mesmerize populate")
+    print(f"{new} new tasks of motion correction; compute them with: mesmerize work")
 
 
 @submit.command()
@@ -60,7 +61,7 @@ def segmentation(
     database = connect()
     recordings = chosen_recordings(database, animal, session, trial)
     new = submit_segmentation(recordings, params, motion, as_recorded=as_recorded)
-    print(f"{new} new tasks of segmentation; compute them with: mesmerize populate")
+    print(f"{new} new tasks of segmentation; compute them with: mesmerize work")
 
 
 def chosen_recordings(
@@ -82,31 +83,38 @@ def chosen_recordings(
     return recordings
 
 
-def populate(
+def work(
+    processes: Annotated[
+        int, typer.Option(min=1, help="Jobs at once on this machine, each in its own process.")
+    ] = 1,
     until_done: Annotated[
         bool,
-        typer.Option("--until-done", help="Also wait for other processes, and go on after them."),
+        typer.Option("--until-done", help="End when nothing is left, also for other workers."),
     ] = False,
 ) -> None:
-    """Compute what was asked for. A job that fails keeps its reason, and the others go on.
+    """Compute what was asked for, until Ctrl-C. A failed job keeps its reason; the others go on.
 
-    Example: `mesmerize populate --until-done`
+    As many of these as you like may run, on as many machines as you like. Ctrl-C, and SIGTERM, put
+    the running jobs back.
+
+    Example: `mesmerize work --processes 2 --until-done`
     """
     database = connect()
     failed = []
 
     def watch(outcome: Outcome) -> None:
-        name = " / ".join(str(outcome.key[part]) for part in ("animal_id", "session", "trial"))
         end = "done" if outcome.error is None else f"ERROR: {outcome.error}"
+        end = f"pending again: {outcome.error}" if outcome.will_run_again else end
+        name = name_of(outcome.key)
         print(f"{outcome.step:<18}{name:<40}{outcome.duration_s:7.1f} s  {end}", flush=True)
-        failed.extend([] if outcome.error is None else [outcome])
+        failed.extend([outcome] if outcome.error and not outcome.will_run_again else [])
 
-    with reporter() as progress:
-        RESOURCES.set(Resources(settings=database.settings, progress=progress))
-        run_jobs(database, until_done=until_done, watch=watch)
+    with running_jobs() as show:
+        options = {"processes": processes, "until_done": until_done}
+        Supervisor(database, **options, watch=watch, show=show).run()
     if failed:
         raise ProjectError(
-            f"{len(failed)} jobs failed; see: mesmerize errors, then: mesmerize retry"
+            f"{len(failed)} jobs failed; see: mesmerize errors, then: mesmerize jobs retry"
         )
 
 
@@ -117,7 +125,8 @@ def status(
 
     Example: `mesmerize status --json`
     """
-    steps = queue.progress(connect())
+    database = connect()
+    steps = queue.progress(database)
     if as_json:
         print(json.dumps({"steps": steps}))
         return
@@ -125,6 +134,8 @@ def status(
     for step, counts in steps.items():
         table.add_row(step, *(str(counts[state]) for state in queue.STATES))
     Console().print(table)
+    for job in running(database):
+        print(f"{job.step}  {name_of(job.key)}  on {job.host}: {job.words() or 'beginning'}")
 
 
 def errors(
@@ -138,19 +149,6 @@ def errors(
     if not found:
         print("No job has failed.")
     for failure in found:
-        name = " / ".join(str(value) for value in failure.key.values())
+        name = name_of(failure.key)
         print(f"{failure.when:%Y-%m-%d %H:%M:%S}  {failure.step}  {name}  on {failure.host}")
         print(f"    {failure.traceback if traceback else failure.message}")
-
-
-def retry(
-    step: Annotated[
-        str | None, typer.Argument(help="A step, as `status` names it; without: all.")
-    ] = None,
-) -> None:
-    """Put failed jobs back to pending.
-
-    Example: `mesmerize retry segmentation`
-    """
-    count = queue.retry(connect(), step)
-    print(f"{count} jobs are pending again; compute them with: mesmerize populate")
