@@ -15,7 +15,6 @@ import datajoint as dj
 
 from populate_workers import nursery
 from populate_workers.supervisor import Supervisor
-
 from schemas import connection
 from schemas.resources import RESOURCES
 from schemas.settings import load_settings

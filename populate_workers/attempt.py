@@ -59,6 +59,9 @@ class Ending:
     """What the job is afterwards: ``error`` or ``pending``."""
 
 
+WORKER_STOPPED = Ending(outcome="stopped", reason="its worker was stopped.", job_status="pending")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Usage:
     """What an attempt took."""

@@ -29,10 +29,10 @@ class Children:
             **dict.fromkeys(ONE_THREAD, "1"),  # a library's threads do not survive the splitting
             "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH")))),
         }
-        command = [sys.executable, "-P", "-m", nursery]
+        self.command = [sys.executable, "-P", "-m", nursery]
         with theirs:
             self._process = subprocess.Popen(
-                [*command, str(theirs.fileno()), str(folder)],
+                [*self.command, str(theirs.fileno()), str(folder)],
                 env=environment,
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,

@@ -14,6 +14,7 @@ from typing import Any
 from deepdiff import DeepHash
 
 from populate_workers.attempt import (
+    WORKER_STOPPED,
     Attempt,
     Ending,
     Lost,
@@ -168,8 +169,7 @@ def compute(
     except Lost as error:
         return Ending(outcome="lost", reason=str(error))
     except (Stopped, KeyboardInterrupt) as error:
-        ending = Ending(outcome="stopped", reason="its worker was stopped.", job_status="pending")
-        patiently(database, lambda: end(database, attempt, ending, measure()))
+        patiently(database, lambda: end(database, attempt, WORKER_STOPPED, measure()))
         raise error from None
     except Exception as error:  # noqa: BLE001 a job may fail in any way; the others go on
         ending = failed(error, database)

@@ -1,28 +1,24 @@
-"""Who lives: signs of life from a connection of their own, and the jobs of the dead."""
+"""Who lives, who is dead, and the jobs of the dead."""
 
-import contextlib
 import getpass
-import logging
 import os
-import threading
 import time
 import uuid
 from importlib.metadata import version
 from typing import Any
 
 from populate_workers import machine
-from populate_workers.attempt import Attempt, Ending, deaths, end, where_key
+from populate_workers.attempt import Attempt, where_key
+from populate_workers.deaths import give_up
 from populate_workers.patience import patiently
-from schemas.connection import Database, open_connection
-from schemas.settings import ProjectError, Settings
+from schemas.connection import Database
+from schemas.settings import ProjectError
 
 SILENT_BEATS = 3.0
 """A worker that has been silent for so many of its beats is suspected to be dead."""
 
 WATCHED_BEATS = 1.2
 """A suspect is dead when it stays silent for so many beats while it is watched."""
-
-logger = logging.getLogger(__name__)
 
 
 def register(database: Database, *, slots: int, memory_bytes: int) -> str:
@@ -64,48 +60,6 @@ def account() -> str:
 def leave(database: Database, worker_id: str) -> None:
     """Take a worker's row away at its orderly end."""
     (database.worker.Worker() & {"worker_id": worker_id}).delete_quick()
-
-
-class Heart:
-    """A thread that shows that a worker lives, over a connection of its own."""
-
-    def __init__(self, settings: Settings, table: str, worker_id: str) -> None:
-        self.is_declared_dead = False
-        self.is_beating = True
-        self._settings = settings
-        self._query = f"UPDATE {table} SET beat=CURRENT_TIMESTAMP(3) WHERE worker_id=%s"
-        self._worker_id = worker_id
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="heart", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Beat no more."""
-        self._stop.set()
-        self._thread.join(timeout=5)
-
-    def _run(self) -> None:
-        connection: Any = None
-        while not self._stop.is_set():
-            try:
-                connection = connection or open_connection(self._settings)
-                found = connection.query(self._query, args=(self._worker_id,), reconnect=False)
-            except Exception as error:  # noqa: BLE001 every driver has its own tree of errors
-                logger.debug("no sign of life: %s", error)
-                connection, self.is_beating = _closed(connection), False
-            else:
-                self.is_beating = True
-                self.is_declared_dead |= found.rowcount == 0
-            beat_s = self._settings.workers.beat_s
-            self._stop.wait(beat_s if self.is_beating else min(1.0, beat_s))
-        _closed(connection)
-
-
-def _closed(connection: Any) -> None:
-    """Close a connection that may be broken."""
-    if connection is not None:
-        with contextlib.suppress(Exception):
-            connection.close()
 
 
 class Watch:
@@ -171,66 +125,6 @@ def _bury(database: Database, row: dict[str, Any]) -> int:
     for attempt in running_attempts(database, {"worker_id": row["worker_id"]}):
         freed += give_up(database, attempt, f"the worker on {row['host']} died: {how}.")
     return freed
-
-
-def give_up(database: Database, attempt: Attempt, reason: str) -> bool:
-    """Free a job whose process is gone; after several such deaths it is an error.
-
-    Parameters
-    ----------
-    database : Database
-        The connected tables.
-    attempt : Attempt
-        The reserved job.
-    reason : str
-        How the process ended.
-
-    Returns
-    -------
-    bool
-        Whether the job was still reserved for this attempt.
-    """
-    return end(database, attempt, death(database, attempt, "lost", reason))
-
-
-def death(
-    database: Database,
-    attempt: Attempt,
-    outcome: str,
-    reason: str,
-    *,
-    ended_by_signal: int | None = None,
-    traceback: str | None = None,
-) -> Ending:
-    """Return how an attempt ended that took its process with it.
-
-    Parameters
-    ----------
-    database : Database
-        The connected tables.
-    attempt : Attempt
-        The reserved job.
-    outcome : str
-        ``killed`` or ``lost``.
-    reason : str
-        How the process ended.
-    ended_by_signal : int or None
-        The signal, where one is known.
-    traceback : str or None
-        What the process said last.
-    """
-    count = deaths(database, attempt) + 1
-    most = database.settings.workers.kills
-    if count >= most:
-        times = "once" if count == 1 else f"{count} times in a row"
-        reason = f"{reason} This happened {times}; the job is not tried again by itself."
-    return Ending(
-        outcome=outcome,
-        reason=reason,
-        ended_by_signal=ended_by_signal,
-        traceback=traceback,
-        job_status="error" if count >= most else "pending",
-    )
 
 
 def running_attempts(database: Database, restriction: dict[str, Any]) -> list[Attempt]:

@@ -14,11 +14,13 @@ import signal
 import socket
 import ssl
 import sys
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+PAUSE_S = 0.5
 RECEIVE_BYTES = 65_536
 UNIT_BYTES = 1 if sys.platform == "darwin" else 1024
 
@@ -127,17 +129,33 @@ def _share_tls(connection: Any) -> None:
         connection.conn_info["ssl"] = context
 
 
+def _connected(folder: Path) -> Any:
+    """Connect to a project and learn its tables, again when the server goes away meanwhile."""
+    from schemas.connection import connect
+    from schemas.settings import load_settings
+
+    settings = load_settings(folder)
+    ends = time.monotonic() + settings.workers.patience_s
+    while True:
+        try:
+            database = connect(settings)
+            warm(database)
+        except Exception:
+            if time.monotonic() > ends:
+                raise
+            time.sleep(PAUSE_S)
+        else:
+            return database
+
+
 def main() -> None:
     """Be the nursery of a worker: ``python -m populate_workers.nursery FD FOLDER``."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the worker
     warnings.filterwarnings("ignore", "No datajoint.json found", UserWarning)
     from populate_workers.child import prepare, run
-    from schemas.connection import connect
-    from schemas.settings import load_settings
 
     channel = socket.socket(fileno=int(sys.argv[1]))
-    database = connect(load_settings(Path(sys.argv[2])))
-    warm(database)
+    database = _connected(Path(sys.argv[2]))
     prepare()
     database.connection.close()
     gc.collect()

@@ -44,15 +44,15 @@ def was_cut_off(error: BaseException) -> bool:
     """Return whether something failed because the connection broke."""
     if isinstance(error, LostConnectionError):
         return True
-    kinds = {kind.__name__ for kind in type(error).__mro__}
-    if "InterfaceError" in kinds:
+    kind = type(error).__name__
+    if kind == "InterfaceError":
         return True
     code = _code(error)
     if isinstance(code, str) and hasattr(error, "pgcode"):
         return code.startswith(("08", "57P"))
     # PostgreSQL's driver gives no code when it is not the server that says it
     is_mute = hasattr(error, "pgcode") and error.pgcode is None
-    return "OperationalError" in kinds and (is_mute or code in CUT_OFF)
+    return kind in ("OperationalError", "DatabaseError") and (is_mute or code in CUT_OFF)
 
 
 def _code(error: BaseException) -> Any:

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 from pipeline.blocks import Progress
 from populate_workers.attempt import Attempt
 from populate_workers.computation import compute
+from populate_workers.heart import Heart
 from populate_workers.history import facts
-from populate_workers.liveness import Heart, Watch, free_left_over, leave, register
+from populate_workers.liveness import Watch, free_left_over, leave, register
 from populate_workers.patience import patiently
 from populate_workers.report import Reporter
 from populate_workers.taking import Chooser
@@ -65,7 +66,7 @@ def populate(database: Database, *, until_done: bool = False, watch: Watcher) ->
     before = RESOURCES.get()
     try:
         while True:
-            attempt = patiently(database, lambda: chooser.next(lambda step, key: ""))
+            attempt = patiently(database, lambda: chooser.next(_anything))
             if attempt is not None:
                 watch(_run(database, attempt, before.progress))
             elif not until_done or chooser.is_all_done:
@@ -77,6 +78,10 @@ def populate(database: Database, *, until_done: bool = False, watch: Watcher) ->
         RESOURCES.set(before)
         heart.stop()
         leave(database, worker_id)
+
+
+def _anything(*_: object) -> None:
+    """Refuse no job: who computes in this process knows what it can."""
 
 
 def free_dead(database: Database) -> int:

@@ -4,19 +4,18 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 
-from populate_workers import child, machine
-from populate_workers.attempt import Attempt, Ending, Usage, end, outcome
-from populate_workers.budget import Budget, Need
+from populate_workers import child
+from populate_workers.attempt import WORKER_STOPPED, Ending, Usage, end, outcome
+from populate_workers.budget import Budget, Refusal
 from populate_workers.children import NURSERY, Children
+from populate_workers.deaths import Ends, death
+from populate_workers.heart import Heart
 from populate_workers.history import facts, log_path, log_tail, reason
 from populate_workers.liveness import (
-    Heart,
     Watch,
-    death,
     free_left_over,
     leave,
     register,
@@ -25,6 +24,8 @@ from populate_workers.liveness import (
 from populate_workers.patience import patiently
 from populate_workers.populate import Outcome, Watcher
 from populate_workers.running import Running, running
+from populate_workers.slot import Slot
+from populate_workers.stopping import signals_as_reads
 from populate_workers.taking import Chooser
 from schemas.connection import Database
 from schemas.settings import ProjectError
@@ -39,24 +40,12 @@ CONTROL_S = 1.0
 GRACE_S = 10.0
 """From the request to stop until the process is ended."""
 
+MOST_BARREN = 3
+"""Nurseries that may end before their first child."""
+
+NEVER_BEGAN = Ending(outcome="stopped", reason="it never began.", job_status="pending")
+
 Result = Any
-
-
-@dataclass(kw_only=True)
-class Slot:
-    """A running job."""
-
-    attempt: Attempt
-    need: Need
-    began: float = field(default_factory=time.monotonic)
-    pid: int | None = None
-    """None: it is just being begun."""
-
-    kill_at: float | None = None
-    """When it is ended by force; None: it may go on."""
-
-    ending: Ending | None = None
-    """Why we end it."""
 
 
 class Supervisor:
@@ -81,9 +70,10 @@ class Supervisor:
         self._slots: list[Slot] = []
         self._stopping = False
         self._budget = Budget(database)
+        self._barren = 0
         self._next_look = self._next_control = self._next_reap = 0.0
         self._dead = Watch(database)
-        self._oom_kills = machine.oom_kills()
+        self._ends = Ends()
 
     def run(self) -> None:
         """Work until SIGTERM or Ctrl-C, or until all is done.
@@ -93,7 +83,7 @@ class Supervisor:
         ProjectError
             If the database server stays away.
         """
-        with _signals_as_reads(self._stop) as woken:
+        with signals_as_reads(self._stop) as woken:
             self._children = Children(self._database.settings.folder, self._nursery)
             self._enter()
             try:
@@ -150,7 +140,7 @@ class Supervisor:
             if "started" in told:
                 for slot in self._slots:
                     if slot.attempt.attempt_id == told["started"]:
-                        slot.pid = told["pid"]
+                        slot.pid, self._barren = told["pid"], 0
             else:
                 usage = Usage(peak_memory_bytes=told["memory"], cpu_s=told["cpu_s"])
                 for slot in [slot for slot in self._slots if slot.pid == told["ended"]]:
@@ -173,8 +163,8 @@ class Supervisor:
             if not self._children.begin(attempt, log):
                 self._replace_nursery()
 
-    def _fits(self, step: str, key: dict[str, Any]) -> str:
-        """Return why a job has to wait for others of this machine, or ""."""
+    def _fits(self, step: str, key: dict[str, Any]) -> Refusal | None:
+        """Return why a job cannot be begun beside those that run, or None: it can."""
         return self._budget.why_not(step, key, [slot.need for slot in self._slots])
 
     def _say(self, why: str) -> None:
@@ -211,26 +201,11 @@ class Supervisor:
                 self._database,
                 slot.attempt,
                 "killed",
-                self._why(code, usage),
+                self._ends.how(code, usage),
                 ended_by_signal=-code if code < 0 else None,
                 traceback=log_tail(self._database, slot.attempt),
             )
         end(self._database, slot.attempt, ending, usage)
-
-    def _why(self, code: int, usage: Usage) -> str:
-        """Say what ended a child."""
-        if code >= 0:
-            return f"its process ended by itself with exit code {code}."
-        name = signal.Signals(-code).name
-        why = f"its process was ended by signal {-code} ({name})."
-        kills, self._oom_kills = self._oom_kills, machine.oom_kills()
-        if -code == signal.SIGKILL and self._oom_kills > kills:
-            peak = (usage.peak_memory_bytes or 0) / 1e9
-            why += (
-                f" The kernel ended it for memory: it had taken {peak:.1f} GB; give the job less "
-                "(memory_mb in mesmerize.toml), or run fewer jobs at once on this machine."
-            )
-        return why
 
     def _control(self) -> None:
         """End children whose job was aborted or given away, and free what we do not run."""
@@ -242,8 +217,7 @@ class Supervisor:
         known = {slot.attempt.attempt_id for slot in self._slots}
         for attempt_id, attempt in ours.items():
             if attempt_id not in known:  # the server went away just as we reserved it
-                never = Ending(outcome="stopped", reason="it never began.", job_status="pending")
-                end(self._database, attempt, never)
+                end(self._database, attempt, NEVER_BEGAN)
         if self._show is not None:
             self._show(running(self._database, self._chooser.worker_id))
 
@@ -270,9 +244,8 @@ class Supervisor:
                 slot.kill_at = now + GRACE_S
 
     def _ask_all_to_stop(self) -> None:
-        ending = Ending(outcome="stopped", reason="its worker was stopped.", job_status="pending")
         for slot in self._slots:
-            self._ask_to_stop(slot, ending)
+            self._ask_to_stop(slot, WORKER_STOPPED)
 
     def _ask_to_stop(self, slot: Slot, ending: Ending | None) -> None:
         """Ask a child to stop; where it does not, it is ended a little later."""
@@ -290,8 +263,15 @@ class Supervisor:
     def _replace_nursery(self) -> None:
         """End the nursery, if it has not ended, with its children, and start another."""
         self._children.close()
+        self._barren += all(slot.pid is None for slot in self._slots)
         for slot in list(self._slots):
+            slot.ending = slot.ending or (NEVER_BEGAN if slot.pid is None else None)
             self._settle(slot, signal.SIGKILL, Usage())
+        if self._barren > MOST_BARREN:
+            raise ProjectError(
+                "no process can be started for the jobs; look at what this prints: "
+                f"{' '.join(self._children.command)}"
+            )
         self._children = Children(self._database.settings.folder, self._nursery)
 
     def _close(self) -> None:
@@ -300,9 +280,7 @@ class Supervisor:
         self._children.close()
         with contextlib.suppress(ProjectError):
             for slot in self._slots:
-                slot.ending = slot.ending or Ending(
-                    outcome="stopped", reason="its worker was stopped.", job_status="pending"
-                )
+                slot.ending = slot.ending or WORKER_STOPPED
                 patiently(
                     self._database,
                     lambda slot=slot: end(self._database, slot.attempt, slot.ending),
@@ -317,24 +295,3 @@ class Supervisor:
         if not self._heart.is_beating:
             self._dead.forget()
         return patiently(self._database, action)
-
-
-@contextlib.contextmanager
-def _signals_as_reads(stop: Callable[[], None]) -> Iterator[int]:
-    """Yield a file descriptor that can be read once a signal to stop has come."""
-    woken, wake = os.pipe()
-    os.set_blocking(wake, False)
-
-    def handle(*_: object) -> None:
-        stop()
-        with contextlib.suppress(BlockingIOError):
-            os.write(wake, b".")
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield woken
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        os.close(woken)
-        os.close(wake)

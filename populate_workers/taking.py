@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import datajoint as dj
 
-from populate_workers.attempt import Attempt, new_attempt, reserve
+from populate_workers.attempt import Attempt, Ending, end, new_attempt, reserve
+from populate_workers.budget import Refusal
 from populate_workers.history import log_path
 from populate_workers.patience import named_lock
 from schemas.connection import Database
@@ -20,8 +21,8 @@ CANDIDATES = 24
 LOCK_WAIT_S = 5
 REFRESH_EVERY_S = 1.0
 
-Fits = Callable[[str, dict[str, Any]], str]
-"""Told a step and a key; returns why the job has to wait, or ""."""
+Fits = Callable[[str, dict[str, Any]], Refusal | None]
+"""Told a step and a key; returns why the job cannot be begun here, or None."""
 
 
 class Ready(NamedTuple):
@@ -104,7 +105,7 @@ class Chooser:
         Parameters
         ----------
         fits : callable
-            Told the step and the key of a job; returns why it has to wait, or "".
+            Told the step and the key of a job; returns why it cannot be begun here, or None.
         """
         self.says = ""
         for ready in self._ready():
@@ -140,11 +141,16 @@ class Chooser:
         while True:
             keys = candidates(self._database, step, offset)
             for key in in_order(keys):
-                self.says = fits(step, key) or ""
-                if not self.says:
-                    attempt = take(self._database, step, key, self.worker_id, self._facts)
-                    if attempt is not None:
-                        return attempt
+                refusal = fits(step, key)
+                if refusal is not None and not refusal.is_final:
+                    self.says = refusal.reason
+                    continue
+                attempt = take(self._database, step, key, self.worker_id, self._facts)
+                if attempt is None:
+                    continue
+                if refusal is None:
+                    return attempt
+                end(self._database, attempt, Ending(outcome="error", reason=refusal.reason))
             if len(keys) < CANDIDATES:
                 return None
             offset += CANDIDATES
