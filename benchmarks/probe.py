@@ -14,7 +14,7 @@ from pathlib import Path
 import datajoint as dj
 
 from populate_workers import nursery
-from populate_workers.supervisor import Supervisor
+from populate_workers.supervisor import Duty, Supervisor
 from schemas import connection
 from schemas.resources import RESOURCES
 from schemas.settings import load_settings
@@ -109,13 +109,14 @@ def remove() -> None:
 
 def work(folder: Path, processes: int, *, until_done: bool) -> None:
     """Be a worker of a project, and print what becomes of each job."""
-    Supervisor(
-        connection.connect(load_settings(folder)),
-        processes=processes,
-        until_done=until_done,
-        watch=lambda outcome: print(outcome.step, *outcome.key.values(), outcome.error, flush=True),
-        nursery="benchmarks.probe",
-    ).run()
+    database = connection.connect(load_settings(folder))
+    duty = Duty(processes=processes, until_done=until_done, nursery="benchmarks.probe")
+    Supervisor(database, duty, watch=_print).run()
+
+
+def _print(outcome) -> None:
+    """Print what became of a job."""
+    print(outcome.step, *outcome.key.values(), outcome.error, flush=True)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import Any
 from populate_workers import child
 from populate_workers.attempt import WORKER_STOPPED, Ending, Usage, end, outcome
 from populate_workers.budget import Budget, Refusal
-from populate_workers.children import NURSERY, Children
+from populate_workers.children import Children
 from populate_workers.deaths import Ends, death
 from populate_workers.heart import Heart
 from populate_workers.history import facts, log_path, log_tail, reason
@@ -24,9 +24,10 @@ from populate_workers.liveness import (
 from populate_workers.patience import patiently
 from populate_workers.populate import Outcome, Watcher
 from populate_workers.running import Running, running
-from populate_workers.slot import Slot
+from populate_workers.slot import Duty, Slot
 from populate_workers.stopping import signals_as_reads
 from populate_workers.taking import Chooser
+from populate_workers.time_limit import TimeLimit
 from schemas.connection import Database
 from schemas.settings import ProjectError
 from schemas.store import clear_aside
@@ -54,23 +55,21 @@ class Supervisor:
     def __init__(
         self,
         database: Database,
+        duty: Duty,
         *,
-        processes: int = 1,
-        until_done: bool = False,
         watch: Watcher,
         show: Callable[[list[Running]], None] | None = None,
-        nursery: str = NURSERY,
     ) -> None:
         self._database = database
-        self._processes = processes
-        self._until_done = until_done
+        self._duty = duty
+        self._limit = TimeLimit(database, duty.limit_s)
+        self._is_late = False
         self._watch = watch
         self._show = show
-        self._nursery = nursery
         self._slots: list[Slot] = []
         self._stopping = False
         self._budget = Budget(database)
-        self._barren = 0
+        self._said, self._barren = "", 0
         self._next_look = self._next_control = self._next_reap = 0.0
         self._dead = Watch(database)
         self._ends = Ends()
@@ -83,8 +82,8 @@ class Supervisor:
         ProjectError
             If the database server stays away.
         """
-        with signals_as_reads(self._stop) as woken:
-            self._children = Children(self._database.settings.folder, self._nursery)
+        with signals_as_reads(lambda: setattr(self, "_stopping", True)) as woken:
+            self._children = Children(self._database.settings.folder, self._duty.nursery)
             self._enter()
             try:
                 while not self._is_finished():
@@ -92,13 +91,10 @@ class Supervisor:
             finally:
                 self._close()
 
-    def _stop(self) -> None:
-        self._stopping = True
-
     def _enter(self) -> None:
         """Become a worker of the project."""
         memory_bytes = self._budget.memory_bytes
-        worker_id = register(self._database, slots=self._processes, memory_bytes=memory_bytes)
+        worker_id = register(self._database, slots=self._duty.processes, memory_bytes=memory_bytes)
         table = self._database.worker.Worker().full_table_name
         self._heart = Heart(self._database.settings, table, worker_id)
         self._chooser = Chooser(self._database, worker_id, facts())
@@ -106,9 +102,9 @@ class Supervisor:
     def _is_finished(self) -> bool:
         if self._slots:
             return False
-        if self._stopping:
+        if self._stopping or self._is_late:
             return True
-        return self._until_done and self._next_look > 0 and self._chooser.is_all_done
+        return self._duty.until_done and self._next_look > 0 and self._chooser.is_all_done
 
     def _step(self, woken: int) -> None:
         """Do what is due, then wait for what comes next."""
@@ -122,16 +118,17 @@ class Supervisor:
             self._next_control = now + CONTROL_S
             self._patiently(self._control)
         self._end_overdue()
+        self._stopping |= self._limit.left_s() <= 0
         if self._stopping:
             self._ask_all_to_stop()
-        elif len(self._slots) < self._processes and now >= self._next_look:
+        elif len(self._slots) < self._duty.processes and now >= self._next_look:
             self._fill()
         self._hear(woken)
 
     def _hear(self, woken: int) -> None:
         """Wait for children or signals, and settle what has ended."""
         now = time.monotonic()
-        has_room = len(self._slots) < self._processes and not self._stopping
+        has_room = len(self._slots) < self._duty.processes and not self._stopping
         due = [self._next_reap, *([self._next_look] if has_room else [])]
         due += [self._next_control] if self._slots else []
         due += [slot.kill_at for slot in self._slots if slot.kill_at is not None]
@@ -150,12 +147,14 @@ class Supervisor:
 
     def _fill(self) -> None:
         """Take jobs until every slot has one, or there is none."""
-        while len(self._slots) < self._processes:
+        while len(self._slots) < self._duty.processes:
+            self._is_late = False
             attempt = self._patiently(lambda: self._chooser.next(self._fits))
             if attempt is None:
                 self._next_look = time.monotonic() + IDLE_S
                 self._say(self._chooser.says)
                 return
+            self._is_late = False
             slot = Slot(attempt=attempt, need=self._budget.need(attempt.step, attempt.key))
             self._slots.append(slot)
             folder = self._database.settings.folder
@@ -165,11 +164,13 @@ class Supervisor:
 
     def _fits(self, step: str, key: dict[str, Any]) -> Refusal | None:
         """Return why a job cannot be begun beside those that run, or None: it can."""
-        return self._budget.why_not(step, key, [slot.need for slot in self._slots])
+        late = self._limit.why_not(step)
+        self._is_late |= late is not None
+        return late or self._budget.why_not(step, key, [slot.need for slot in self._slots])
 
     def _say(self, why: str) -> None:
         """Show why this worker waits."""
-        if why != getattr(self, "_said", ""):
+        if why != self._said:
             self._said = why
             row = {"worker_id": self._chooser.worker_id, "says": why[:1000]}
             with contextlib.suppress(Exception):
@@ -272,7 +273,7 @@ class Supervisor:
                 "no process can be started for the jobs; look at what this prints: "
                 f"{' '.join(self._children.command)}"
             )
-        self._children = Children(self._database.settings.folder, self._nursery)
+        self._children = Children(self._database.settings.folder, self._duty.nursery)
 
     def _close(self) -> None:
         """Leave nothing that runs."""

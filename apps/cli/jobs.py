@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from populate_workers import queue
+from populate_workers import cluster, queue
 from populate_workers.liveness import reap_now
 from populate_workers.running import running
 from schemas.connection import Database, connect
-from schemas.settings import ProjectError
+from schemas.settings import ProjectError, load_settings
 
 FOLLOW_EVERY_S = 0.5
 
@@ -226,6 +226,23 @@ def _print_log(database: Database, path: Path, attempt_id: str, follow: bool) ->
             if not is_running:
                 return
             time.sleep(FOLLOW_EVERY_S)
+
+
+@cli.command()
+def export(
+    slurm: Annotated[Path, typer.Option(metavar="FILE", help="Write a script for sbatch here.")],
+    workers: Annotated[int, typer.Option(help="Number of workers.")] = 1,
+    processes: Annotated[int, typer.Option(help="Jobs at once of each.")] = 1,
+    hours: Annotated[float, typer.Option(help="Time limit of each.")] = 8.0,
+    partition: Annotated[str, typer.Option(help="Partition of the cluster.")] = "",
+) -> None:
+    """Write a script that starts workers as an array job of Slurm.
+
+    Example: `mesmerize jobs export --slurm workers.sh --workers 10 --hours 4`
+    """
+    array = cluster.new_array(workers, processes, hours, partition)
+    slurm.write_text(cluster.script(load_settings(), array))
+    print(f"Submit it with: sbatch {slurm}")
 
 
 def next_time(text: str, now: datetime) -> datetime:

@@ -1,6 +1,7 @@
 """Submitting tasks, computing them, and seeing how far they are."""
 
 import json
+import math
 from typing import Annotated, Any
 
 import typer
@@ -9,15 +10,15 @@ from rich.table import Table
 
 from apps.cli.jobs import name_of
 from apps.cli.progress import running_jobs
-from populate_workers import queue
+from populate_workers import cluster, queue
 from populate_workers.populate import Outcome
 from populate_workers.running import running
-from populate_workers.supervisor import Supervisor
+from populate_workers.supervisor import Duty, Supervisor
 from schemas.connection import Database, connect
 from schemas.motion import submit_motion
 from schemas.params import DEFAULT
 from schemas.roi import submit_segmentation
-from schemas.settings import ProjectError
+from schemas.settings import ProjectError, load_settings
 
 submit = typer.Typer(help="Ask for a step of recordings.", no_args_is_help=True)
 
@@ -91,6 +92,13 @@ def work(
         bool,
         typer.Option("--until-done", help="End when nothing is left, also for other workers."),
     ] = False,
+    hours: Annotated[
+        float, typer.Option(help="End after so long, and begin no job that would not be done.")
+    ] = math.inf,
+    slurm: Annotated[
+        int, typer.Option(metavar="N", help="Submit N such workers to Slurm instead.")
+    ] = 0,
+    partition: Annotated[str, typer.Option(help="Partition of Slurm.")] = "",
 ) -> None:
     """Compute what was asked for, until Ctrl-C. A failed job keeps its reason; the others go on.
 
@@ -99,6 +107,9 @@ def work(
 
     Example: `mesmerize work --processes 2 --until-done`
     """
+    if slurm:
+        _submit_workers(slurm, processes, hours, partition)
+        return
     database = connect()
     failed = []
 
@@ -110,12 +121,19 @@ def work(
         failed.extend([outcome] if outcome.error and not outcome.will_run_again else [])
 
     with running_jobs() as show:
-        options = {"processes": processes, "until_done": until_done}
-        Supervisor(database, **options, watch=watch, show=show).run()
+        duty = Duty(processes=processes, until_done=until_done, limit_s=hours * cluster.HOUR_S)
+        Supervisor(database, duty, watch=watch, show=show).run()
     if failed:
         raise ProjectError(
             f"{len(failed)} jobs failed; see: mesmerize errors, then: mesmerize jobs retry"
         )
+
+
+def _submit_workers(workers: int, processes: int, hours: float, partition: str) -> None:
+    """Submit an array of workers."""
+    array = cluster.new_array(workers, processes, hours, partition)
+    jobs = cluster.submit(load_settings(), array)
+    print(f"{len(jobs)} workers were submitted, the first as job {jobs[0].job_id}.")
 
 
 def status(

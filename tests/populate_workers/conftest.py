@@ -1,6 +1,7 @@
 """Workers as processes of their own, to be killed, stopped and cut off."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -141,8 +142,11 @@ def _lab(make_project, address):
 def configure(database, section="workers", **values):
     """Change settings of a project and connect anew."""
     file = database.settings.folder / SETTINGS_FILE
-    lines = "\n".join(f"{name} = {value}" for name, value in values.items())
-    file.write_text(file.read_text().replace(f"[{section}]", f"[{section}]\n{lines}", 1))
+    text = file.read_text()
+    for name, value in values.items():
+        text = re.sub(rf"^{name} = .*\n", "", text, flags=re.M)
+        text = text.replace(f"[{section}]", f"[{section}]\n{name} = {value}", 1)
+    file.write_text(text)
     return connect(load_settings(database.settings.folder))
 
 
