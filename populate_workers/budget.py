@@ -121,12 +121,10 @@ class Budget:
         movie_bytes = FLOAT_BYTES * frame * found[0]["n_frames"]
         memory_bytes = PROCESS_BYTES + min(plan, MOVIE_COPIES * movie_bytes)
         images_bytes = IMAGES * FLOAT_BYTES * frame
-        disk_bytes = {
-            "motion_correction": movie_bytes + images_bytes,
-            "motion_preview": images_bytes + VIDEO_BYTES,
-            "segmentation": self._traces_bytes(key, found[0]),
-        }
-        return Need(memory_bytes, disk_bytes.get(step, images_bytes))
+        if step == "segmentation":
+            return Need(memory_bytes, self._traces_bytes(key, found[0]))
+        more = {"motion_correction": movie_bytes, "motion_preview": VIDEO_BYTES}
+        return Need(memory_bytes, images_bytes + more.get(step, 0))
 
     def _traces_bytes(self, key: dict[str, Any], facts: dict[str, Any]) -> int:
         """Return what the traces of as many cells take as fit into a frame."""

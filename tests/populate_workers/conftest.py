@@ -143,10 +143,10 @@ def configure(database, section="workers", **values):
     """Change settings of a project and connect anew."""
     file = database.settings.folder / SETTINGS_FILE
     text = file.read_text()
+    before, heading, after = text.partition(f"[{section}]\n")
     for name, value in values.items():
-        text = re.sub(rf"^{name} = .*\n", "", text, flags=re.M)
-        text = text.replace(f"[{section}]", f"[{section}]\n{name} = {value}", 1)
-    file.write_text(text)
+        after = f"{name} = {value}\n" + re.sub(rf"\A(\w+ = .*\n)*?{name} = .*\n", r"\1", after)
+    file.write_text(before + heading + after)
     return connect(load_settings(database.settings.folder))
 
 
