@@ -7,6 +7,7 @@ import subprocess
 import numpy as np
 import pytest
 
+from pipeline.motion import MotionParams
 from populate_workers import machine, queue
 from populate_workers.budget import Budget, Need
 from populate_workers.children import NURSERY
@@ -15,6 +16,7 @@ from populate_workers.supervisor import Supervisor
 from schemas.connection import connect
 from schemas.ingest import Trial, ingest
 from schemas.motion import submit_motion
+from schemas.params import add_params
 from schemas.roi import submit_segmentation
 from schemas.settings import SETTINGS_FILE, load_settings
 from tests.populate_workers.conftest import configure
@@ -100,7 +102,8 @@ def test_full_disk_is_the_reason_and_room_mends_it(small, tmp_path):
         file = small.settings.folder / SETTINGS_FILE
         file.write_text(file.read_text().replace('"store"', f'"{disk}/store"'))
         lab = connect(load_settings(small.settings.folder))
-        submit_motion(lab.session.Recording())
+        add_params(lab.motion.MotionParams, "rigid", MotionParams(mode="rigid"))
+        submit_motion(lab.session.Recording(), "rigid")
         found = []
         duty = Duty(until_done=True, nursery=NURSERY)
         worker = Supervisor(lab, duty, watch=found.append)

@@ -289,7 +289,7 @@ def cut(lab, proxy):
         return
     folder = lab.settings.folder / server.SERVER_FOLDER
     owner = server._server_owner(lab.settings.folder)
-    command = ["pg_ctl", "stop", "-w", "-m", "immediate", "-D", str(folder / "data")]
+    command = ["pg_ctl", "stop", "-W", "-m", "immediate", "-D", str(folder / "data")]
     server._run(command, owner)
     time.sleep(1)
     reconnect(lab, patience_s=30)
