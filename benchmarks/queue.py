@@ -25,8 +25,6 @@ from schemas.setup import create_project, parse_server
 WORKERS = (1, 2, 4, 8)
 HEADER = "| workers | jobs/s | ms/job | attempt, median ms | attempt, 95 % ms |"
 RULE = "|--:|--:|--:|--:|--:|"
-    "| workers | jobs/s | ms/job | attempt, median ms | attempt, 95 % ms |\n|--:|--:|--:|--:|--:|"
-)
 
 
 def main() -> None:

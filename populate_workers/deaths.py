@@ -5,6 +5,7 @@ import signal
 from populate_workers import machine
 from populate_workers.attempt import Attempt, Ending, Usage, deaths, end
 from schemas.connection import Database
+from schemas.store import clear_aside
 
 
 class Ends:
@@ -38,7 +39,7 @@ class Ends:
 
 
 def give_up(database: Database, attempt: Attempt, reason: str) -> bool:
-    """Free a job whose process is gone; after several such deaths it is an error.
+    """Free a job whose process is gone, with what it made aside; after several deaths it is an error.
 
     Parameters
     ----------
@@ -54,7 +55,10 @@ def give_up(database: Database, attempt: Attempt, reason: str) -> bool:
     bool
         Whether the job was still reserved for this attempt.
     """
-    return end(database, attempt, death(database, attempt, "lost", reason))
+    was_theirs = end(database, attempt, death(database, attempt, "lost", reason))
+    if was_theirs:
+        clear_aside(database.settings, attempt.attempt_id)
+    return was_theirs
 
 
 def death(
