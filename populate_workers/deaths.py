@@ -39,7 +39,7 @@ class Ends:
 
 
 def give_up(database: Database, attempt: Attempt, reason: str) -> bool:
-    """Free a job whose process is gone, with what it made aside; after several deaths it is an error.
+    """Free a job whose process is gone, and what it made aside; after several such, an error.
 
     Parameters
     ----------
