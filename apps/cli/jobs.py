@@ -273,7 +273,9 @@ def _key(animal: str | None, session: str | None, trial: str | None) -> dict[str
 
 
 def reap() -> None:
-    """Free the jobs of workers that died; a running `mesmerize work` does that by itself.
+    """Free the jobs of workers that died.
+
+    A running `mesmerize work` does that by itself.
 
     Example: `mesmerize reap`
     """

@@ -100,10 +100,10 @@ def work(
     ] = 0,
     partition: Annotated[str, typer.Option(help="Partition of Slurm.")] = "",
 ) -> None:
-    """Compute what was asked for, until Ctrl-C. A failed job keeps its reason; the others go on.
+    """Compute what was asked for, until Ctrl-C.
 
-    As many of these as you like may run, on as many machines as you like. Ctrl-C, and SIGTERM, put
-    the running jobs back.
+    A failed job keeps its reason, and the others go on. As many of these as you like may run, on
+    as many machines as you like. Ctrl-C, and SIGTERM, put the running jobs back.
 
     Example: `mesmerize work --processes 2 --until-done`
     """
