@@ -11,6 +11,7 @@ from typing import Any
 from datajoint.settings import Config, read_secret_file
 
 from pipeline.checks import check_in_range
+from schemas.worker_settings import WorkerSettings, parse_workers
 
 SETTINGS_FILE = "mesmerize.toml"
 DATAJOINT_FILE = "datajoint.json"
@@ -34,6 +35,16 @@ location = "store"          # corrected movies and other large arrays; relative 
 [compute]
 threads = {threads}
 memory_mb = 1000            # one job plans its memory to stay below this
+
+[workers]
+# memory_mb = 12000         # for all jobs of a machine together; without: most of what it has
+# beat_s = 10               # a worker that is silent for three times as long is taken for dead
+# kills = 3                 # a job that ended its process so often is an error
+# patience_s = 600          # how long a finished job waits for a server that is away
+# time_limit_s = 86400      # longer jobs are ended and are errors
+
+[limits]                    # jobs of a step at once, on all machines together
+# segmentation = 1
 
 [data.roots]                # where movies may be read from: a name and a folder
 {roots}
@@ -65,6 +76,9 @@ class Settings:
 
     memory_bytes: int
     """Memory that one job plans with."""
+
+    workers: WorkerSettings = WorkerSettings()
+    """How workers behave."""
 
     roots: Mapping[str, Path] = field(default_factory=dict)
     """Folders that movies are read from, by name."""
@@ -158,6 +172,7 @@ def _parse(folder: Path, values: dict[str, Any]) -> Settings:
         store=folder / values.get("store", {}).get("location", "store"),
         threads=threads,
         memory_bytes=int(memory_mb * MEGABYTE),
+        workers=parse_workers(values.get("workers", {}), values.get("limits", {})),
         roots={k: folder / v for k, v in dict(values.get("data", {}).get("roots", {})).items()},
     )
 
