@@ -2,7 +2,7 @@
 
 Run it with nothing else running on the machine::
 
-    python benchmarks/motion.py --suite2p /envs/suite2p/bin/python --caiman /envs/caiman/bin/python
+    python -m benchmarks.motion --suite2p /envs/suite2p/bin/python --caiman /envs/caiman/bin/python
 
 It prints tables in Markdown. Other programs are measured only if their interpreter is named; they
 read the same file. Parts can be chosen: ``--only speed``.
@@ -24,8 +24,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from motion_others import SCRIPTS, Other, measure_other
-from motion_scenes import (
+from scipy import fft
+
+from benchmarks.motion_others import SCRIPTS, Other, measure_other
+from benchmarks.motion_scenes import (
     PARAMS,
     SCENES,
     Scene,
@@ -36,8 +38,6 @@ from motion_scenes import (
     patch_middles,
     shifts_at,
 )
-from scipy import fft
-
 from pipeline.motion import MotionParams, MotionResult, correct_motion
 from pipeline.movie import Movie
 from pipeline.readers import open_movie

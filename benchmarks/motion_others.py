@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from motion_scenes import mean_shifts, moved_apart, shifts_at
 from numpy.typing import NDArray
 
+from benchmarks.motion_scenes import mean_shifts, moved_apart, shifts_at
 from pipeline.simulate import SimulatedMovie
 
 SUITE2P_SCRIPT = """

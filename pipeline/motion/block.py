@@ -4,19 +4,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.motion.contrast import as_planes
 from pipeline.motion.memory import GROUP_FRAMES
+from pipeline.motion.noise import halves
 from pipeline.motion.output import Output
 from pipeline.motion.registration import Registration, Shifts
 from pipeline.motion.resample import resample
 from pipeline.motion.similarity import RunningMean, correlation, mean_of_nothing
-
-AROUND = np.array([(0, 1, 0), (1, 0, 1), (0, 1, 0)], np.float32) / 4
-"""Means over the four pixels beside each."""
 
 
 class Corrected(NamedTuple):
@@ -78,7 +75,7 @@ class Correction:
         A corrected frame registered again has the same noise, and so the same error: how large
         that is, two halves of the pixels tell, whose noise has nothing in common.
         """
-        located = self.registration.locate(np.stack([moved, *_halves(recorded)]))
+        located = self.registration.locate(np.stack([moved, *halves(recorded)]))
         return Shifts(
             _combined(located.rigid_px, found.rigid_px[0]),
             _combined(located.patches_px, found.patches_px[0]),
@@ -131,17 +128,6 @@ def frame_limits(_: slice, frames: NDArray[Any]) -> NDArray[np.float64]:
     """Return the least and the largest pixel of each frame, ``(n_frames, 2)``; NaN if one is."""
     axes = tuple(range(1, frames.ndim))
     return np.stack([frames.min(axes), frames.max(axes)], axis=1).astype(float)
-
-
-def _halves(images: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-    """Return a frame twice, with every second pixel, as on a chessboard, or with the others.
-
-    What is left out is the mean of its four neighbours, none of which is left out.
-    """
-    around = np.stack([cv2.filter2D(plane, -1, AROUND) for plane in images])
-    rows, cols = np.indices(images.shape[1:])
-    is_white = (rows + cols) % 2 == 0
-    return [np.where(is_kept, images, around) for is_kept in (is_white, ~is_white)]
 
 
 def _combined(

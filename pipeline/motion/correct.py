@@ -26,6 +26,7 @@ from pipeline.motion.block import (
     joined_corrections,
 )
 from pipeline.motion.memory import GROUP_FRAMES, WorkPlan, plan_work
+from pipeline.motion.noise import neighbour_part
 from pipeline.motion.output import Output, create_output, output_scale
 from pipeline.motion.params import MotionParams, check_fits
 from pipeline.motion.patches import Lengths
@@ -120,7 +121,10 @@ def correct_motion(  # noqa: PLR0913 what is done, where, and the four resources
         image = build_template(seen, params, threads=plan.threads, progress=progress)
     else:
         image = _given_template(template, movie)
-    registration = prepare_registration(image, params)
+    registration = prepare_registration(image, params, neighbour_part=0)
+    if registration.patches is not None:
+        part = neighbour_part(seen, registration, threads=plan.threads, progress=progress)
+        registration = prepare_registration(image, params, neighbour_part=part)
     work = partial(_work, plan, progress)
     at_once = seen is movie and not params.needs_survey
     output = _create(out, movie, plan, params) if at_once else None
@@ -212,7 +216,9 @@ def _updated(registration: Registration, mean: NDArray[np.float64], part: float)
     inner = tuple(slice(width, -width or None) for width in registration.margin_px)
     known = np.where(np.isfinite(mean), mean, template[inner])
     template[inner] += part * (known - template[inner])
-    return prepare_registration(template, registration.params)
+    patches = registration.patches
+    part = patches.neighbours.part if patches else 0.0
+    return prepare_registration(template, registration.params, neighbour_part=part)
 
 
 def _create(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -10,9 +10,15 @@ from numpy.typing import NDArray
 
 Lengths = tuple[int, int, int]
 
-NEIGHBOUR_PART = np.float32(0.4)
-"""How much each neighbour of a patch counts when its shift is looked for: tissue is one piece, and
-a patch alone may show too little."""
+
+class Neighbours(NamedTuple):
+    """Patches next to each other, which count for each other when a shift is looked for."""
+
+    shape: Lengths
+    """Number of patches along planes, rows and columns."""
+
+    part: float
+    """How much each neighbour of a patch counts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +161,7 @@ def plan_patches(
 
 
 def with_neighbours(
-    values: NDArray[Any], shape: Lengths, *, axis: int, across_planes: bool
+    values: NDArray[Any], neighbours: Neighbours, *, axis: int, across_planes: bool
 ) -> NDArray[Any]:
     """Add to each patch a part of its neighbours.
 
@@ -163,8 +169,8 @@ def with_neighbours(
     ----------
     values : array
         Of which one axis counts patches, in C order of planes, rows and columns.
-    shape : tuple of int
-        Number of patches along planes, rows and columns.
+    neighbours : Neighbours
+        How many patches there are, and how much of a neighbour is added.
     axis : int
         The axis of patches.
     across_planes : bool
@@ -172,15 +178,19 @@ def with_neighbours(
 
     Examples
     --------
-    >>> with_neighbours(np.array([0.0, 1, 0]), (1, 3, 1), axis=0, across_planes=False).round(1)
-    array([0.4, 1. , 0.4])
+    >>> row = Neighbours((1, 3, 1), 0.5)
+    >>> with_neighbours(np.array([0.0, 1, 0]), row, axis=0, across_planes=False)
+    array([0.5, 1. , 0.5])
     """
+    shape, weight = neighbours.shape, np.float32(neighbours.part)
+    if weight == 0 or max(shape) == 1:
+        return values
     patches = values.reshape(*values.shape[:axis], *shape, *values.shape[axis + 1 :])
     for along in range(axis + (0 if across_planes else 1), axis + len(shape)):
         alone = np.moveaxis(patches, along, 0)
         together = alone.copy()
-        together[1:] += NEIGHBOUR_PART * alone[:-1]
-        together[:-1] += NEIGHBOUR_PART * alone[1:]
+        together[1:] += weight * alone[:-1]
+        together[:-1] += weight * alone[1:]
         patches = np.moveaxis(together, 0, along)
     return np.ascontiguousarray(patches.reshape(values.shape))
 

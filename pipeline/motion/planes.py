@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.motion.patches import Lengths, with_neighbours
+from pipeline.motion.patches import Neighbours, with_neighbours
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +69,11 @@ class PlaneLags:
 
 
 def plan_plane_lags(
-    templates: NDArray[np.float32], *, patches: Lengths, reach: int, upsampling: int
+    templates: NDArray[np.float32],
+    *,
+    neighbours: Neighbours,
+    reach: int,
+    upsampling: int,
 ) -> PlaneLags:
     """Plan lags across planes.
 
@@ -77,9 +81,8 @@ def plan_plane_lags(
     ----------
     templates : array, (n_patches, n_planes, n_rows, n_cols)
         As they are compared.
-    patches : tuple of int
-        Number of patches along planes, rows and columns; those next to each other count for each
-        other.
+    neighbours : Neighbours
+        Which templates are patches next to each other.
     reach : int
         Largest whole lag; 0 for none, and then all planes count.
     upsampling : int
@@ -93,7 +96,7 @@ def plan_plane_lags(
     between = _interpolation(fractions, lags)
     flat = [templates[:, planes].reshape(len(templates), -1) for planes in compared]
     products = np.array([[(a * b).sum(axis=1, dtype=np.float64) for b in flat] for a in flat])
-    products = with_neighbours(products, patches, axis=2, across_planes=reach > 0)
+    products = with_neighbours(products, neighbours, axis=2, across_planes=reach > 0)
     squares = np.einsum("fk,klp,fl->pf", between, products, between)
     return PlaneLags(
         compared=slice(reach, n_planes - reach),

@@ -16,7 +16,11 @@ from pipeline.motion.contrast import (
 )
 from pipeline.motion.correlation import Correlator, prepare_templates
 from pipeline.motion.params import MotionParams
-from pipeline.motion.patches import Lengths, PatchGrid, plan_patches
+from pipeline.motion.patches import Lengths, Neighbours, PatchGrid, plan_patches
+
+MOST_PART = 0.4
+"""How much each neighbour of a patch counts at most when its shift is looked for: tissue is one
+piece, and a patch alone may show too little."""
 
 
 class Shifts(NamedTuple):
@@ -107,8 +111,13 @@ class Registration:
         return np.asarray((weights[:, np.newaxis] * means).sum(axis=1, keepdims=True))
 
 
-def prepare_registration(template: NDArray[np.float32], params: MotionParams) -> Registration:
-    """Prepare a template ``(n_planes, n_rows, n_cols)``, in the mode of the settings."""
+def prepare_registration(
+    template: NDArray[np.float32], params: MotionParams, *, neighbour_part: float = MOST_PART
+) -> Registration:
+    """Prepare a template ``(n_planes, n_rows, n_cols)``, in the mode of the settings.
+
+    How much the neighbours of a patch count is best told by `noise.neighbour_part`.
+    """
     scale = comparison_scale(params, template.shape[1:])
     image = comparable(template[np.newaxis], params, scale=scale)
     gsig_px = params.highpass_gsig_px
@@ -131,7 +140,7 @@ def prepare_registration(template: NDArray[np.float32], params: MotionParams) ->
         params=params,
         scales=(1, scale, scale),
         whole=whole,
-        patches=None if is_rigid else _patch_templates(sharp, image, grid, params, scale),
+        patches=None if is_rigid else _patch_templates(sharp, image, grid, params, neighbour_part),
         grid=grid,
     )
 
@@ -162,10 +171,11 @@ def _patch_templates(
     image: NDArray[np.float32],
     grid: PatchGrid,
     params: MotionParams,
-    scale: int,
+    neighbour_part: float,
 ) -> Correlator:
     """Prepare the patches of a template."""
     planes, rows, cols = params.deviation_px
+    scale = comparison_scale(params, (grid.spreads[1].shape[0], grid.spreads[2].shape[0]))
     deviation = planes, rows / scale, cols / scale
     # the rigid shift is taken off in whole pixels, which leaves half of one to look for
     row_margin, col_margin = (ceil(lag + 0.5) for lag in deviation[1:])
@@ -175,5 +185,5 @@ def _patch_templates(
         max_lag_px=deviation,
         margin_px=(ceil(planes + 0.5) if planes else 0, row_margin, col_margin),
         upsampling=params.upsampling,
-        patches=grid.shape,
+        neighbours=Neighbours(grid.shape, neighbour_part),
     )

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 import zarr
 
+from pipeline.blocks import no_progress
 from pipeline.motion import MotionParams, correct_motion
 from pipeline.motion.memory import plan_work
+from pipeline.motion.noise import halves, neighbour_part
 from pipeline.motion.quality import flag_outliers, flag_shifts
+from pipeline.motion.registration import MOST_PART, prepare_registration
 from pipeline.movie import Movie
 from pipeline.readers import open_movie
 from pipeline.scaled import ScaledArray, scale_for, stored_values
@@ -88,7 +91,8 @@ def test_what_is_said_to_be_left_is_near_the_truth(correct, settings):
     found = correct(simulated.movie, PIECEWISE)
     frames = moved_apart(found.shifts_px, mean_shifts(simulated))
     patches = moved_apart(found.patch_shifts_px, patch_shifts(simulated))
-    assert 0.5 * frames < found.quality.residual_px < 2 * frames
+    # what the field is between and beyond patches, no second look at the same patches tells
+    assert 0.3 * frames < found.quality.residual_px < 2 * frames
     assert 0.6 * patches < found.quality.residual_patch_px < 1.6 * patches
 
 
@@ -290,3 +294,22 @@ def test_a_single_patch_and_odd_frames(correct, shape):
     found = correct(Movie(source=frames), params)
     assert found.movie.shape == (N_FRAMES, *shape)
     assert moved_apart(found.shifts_px, mean_shifts(simulated)) < 0.15
+
+
+def test_neighbours_count_only_where_patches_are_noisy(correct):
+    quiet, dim = simulate(5), simulate(5, **DIM)
+    parts = []
+    for simulated in (quiet, dim):
+        template = correct(simulated.movie, RIGID).template[np.newaxis]
+        registration = prepare_registration(template, PIECEWISE, neighbour_part=0)
+        parts.append(neighbour_part(simulated.movie, registration, threads=2, progress=no_progress))
+    assert parts[0] < 0.2 < parts[1] <= MOST_PART
+
+
+def test_halves_of_a_frame_share_no_noise():
+    noise = np.random.default_rng(0).normal(size=(1, 200, 200)).astype(np.float32)
+    white, black = halves(noise)
+    assert abs(np.corrcoef(white.ravel(), black.ravel())[0, 1]) < 0.5
+    grey = np.full((1, 20, 20), 3, np.float32)
+    for half in halves(grey):
+        np.testing.assert_array_equal(half, grey)
