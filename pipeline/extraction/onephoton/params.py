@@ -1,0 +1,81 @@
+"""Settings of CNMF-E."""
+
+from dataclasses import dataclass
+
+from pipeline.checks import check_in_range
+from pipeline.extraction.params import CnmfParams
+
+LIMITS = {
+    "ring_radius_factor": (0.5, 5),
+    "background_bin_px": (0, 100),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CnmfeParams:
+    """Settings of CNMF-E, with CaImAn's names where the meaning is CaImAn's.
+
+    Raises
+    ------
+    ValueError
+        If a value is out of its range.
+    """
+
+    gsig_px: tuple[float, ...] = (3.0, 3.0)
+    """Half-size of a cell (standard deviation of its profile) along rows and columns, in pixels."""
+
+    decay_time_s: float = 0.6
+    """Time in which a transient falls to 1/e, in seconds; fitted for each cell around it."""
+
+    min_corr: float = 0.5
+    """Smallest correlation of a seed with its neighbours in the filtered movie, 0 to 1."""
+
+    min_pnr: float = 5.0
+    """Smallest ratio of peak to noise at a seed in the filtered movie."""
+
+    ring_radius_factor: float = 1.5
+    """Radius of the ring that predicts the background, relative to the diameter of a cell, which
+    is four half-sizes."""
+
+    background_bin_px: int = 0
+    """Side of the blocks of pixels in which the background is modelled, in pixels; 0 takes about
+    one half-size of a cell."""
+
+    p: int = 1
+    """Order of the autoregressive calcium model: 1 has an instant rise, 2 a finite one."""
+
+    merge_corr: float = 0.7
+    """Overlapping components whose traces correlate at least so much are merged."""
+
+    min_snr: float = 2.0
+    """Smallest ratio of transient to noise, averaged over one decay time, to be accepted."""
+
+    min_rval: float = 0.5
+    """Smallest correlation in space of footprint and active frames to be accepted."""
+
+    min_solidity: float = 0.5
+    """Smallest part of its convex hull that a footprint fills, to be accepted."""
+
+    border_px: int = 0
+    """Pixels along each edge that belong to no cell; after motion correction, its largest shift."""
+
+    dff_window_s: float = 30.0
+    """Length of the running window of the dF/F baseline, in seconds."""
+
+    dff_percentile: float | None = None
+    """Percentile of the running baseline, 0 to 100; None finds the mode of each trace."""
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in LIMITS.items():
+            check_in_range(name, getattr(self, name), low, high)
+        if self.background_bin_px != int(self.background_bin_px):
+            raise ValueError(
+                f"background_bin_px must be a whole number; got {self.background_bin_px!r}."
+            )
+        _ = self.shared  # checks what is not checked above
+
+    @property
+    def shared(self) -> CnmfParams:
+        """Return what CNMF has as well; its background is one constant, as the ring has the rest."""
+        names = CnmfParams.__dataclass_fields__.keys() & self.__dataclass_fields__.keys()
+        return CnmfParams(gnb=1, **{name: getattr(self, name) for name in names})

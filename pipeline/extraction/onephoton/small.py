@@ -1,0 +1,207 @@
+"""The small movie, in which cells are sought and the background is fitted."""
+
+import warnings
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from pipeline.extraction.field import Field
+from pipeline.extraction.onephoton.images import noise_of
+from pipeline.extraction.onephoton.lattice import Lattice, make_lattice
+from pipeline.extraction.onephoton.params import CnmfeParams
+from pipeline.extraction.onephoton.ring import RingBackground, fit_gain, fit_ring
+from pipeline.extraction.survey import Grid, Survey
+from pipeline.movie import Movie
+
+CELL_GSIGS = 4.0
+"""Diameter of a cell, in half-sizes."""
+
+MIN_RING_BLOCKS = 2.0
+"""Smallest radius of the ring, in blocks, so that a block does not predict itself."""
+
+SMALL_GSIG_PX = 1.75
+"""Half-size that a cell has in the small movie, in its pixels."""
+
+BINS_PER_DECAY = 5
+SMALL_MOVIE_COPIES = 6
+
+
+class Cells(NamedTuple):
+    """What is known of the cells."""
+
+    footprints: sparse.csc_array
+    """``(n_pixels, n_rois)``."""
+
+    calcium: NDArray[np.float32]
+    """``(n_rois, n_frames)``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmallMovie:
+    """The small movie and the blocks in which its background is modelled."""
+
+    survey: Survey
+    """The movie, in bins."""
+
+    field: Field
+    """Its pixels."""
+
+    lattice: Lattice
+    """The blocks of its pixels."""
+
+    block_px: tuple[int, int]
+    """Pixels of the small movie in a block."""
+
+    radius_blocks: tuple[float, float]
+    """Radius of the ring."""
+
+    noise: NDArray[np.float32]
+    """Of each pixel, ``(n_small_pixels,)``."""
+
+    mean: NDArray[np.float32]
+    """Of each pixel, ``(n_small_pixels,)``."""
+
+    coarse: NDArray[np.float32]
+    """Mean of each block, ``(n_bins, n_blocks)``."""
+
+    @property
+    def frames(self) -> NDArray[np.float32]:
+        """``(n_bins, n_small_pixels)``."""
+        return self.survey.small
+
+    @property
+    def grid(self) -> Grid:
+        """How it is binned."""
+        return self.survey.grid
+
+    def background(self, cells: Cells, like: RingBackground | None = None) -> RingBackground:
+        """Return the background of the small movie, given the cells that are known there.
+
+        It is fitted, unless that of other cells is given, whose ring and gain are then taken.
+        """
+        flat = _flat_background(self.lattice, self.mean, cells)
+        if like:
+            return replace(flat, ring=like.ring, gain=like.gain)
+        coarse = flat.without_cells(self.coarse, slice(None))
+        ring = fit_ring(coarse, self.lattice, self.radius_blocks)
+        background = replace(flat, ring=ring)
+        return replace(background, gain=fit_gain(self.frames, background, cells.footprints))
+
+    def shrunk(self, cells: Cells) -> Cells:
+        """Return cells of the movie, traces on all its frames, as the small movie has them."""
+        grid = self.grid
+        count = np.bincount(grid.cell_of_pixel, minlength=grid.shape[0] * grid.shape[1])
+        mean = sparse.csr_array(
+            (
+                (1 / count[grid.cell_of_pixel]).astype(np.float32),
+                (grid.cell_of_pixel, np.arange(grid.cell_of_pixel.size)),
+            ),
+            shape=(count.size, grid.cell_of_pixel.size),
+        )
+        starts = np.arange(0, cells.calcium.shape[1], grid.bin_frames)
+        lengths = np.diff([*starts, cells.calcium.shape[1]])
+        calcium = np.add.reduceat(cells.calcium, starts, axis=1) / lengths
+        return Cells(sparse.csc_array(mean @ cells.footprints), calcium.astype(np.float32))
+
+    def enlarged(self, fitted: RingBackground, cells: Cells, field: Field) -> RingBackground:
+        """Return a background of the small movie on the pixels and frames of the movie."""
+        rows, cols = (a * b for a, b in zip(self.block_px, self.grid.bin_px, strict=True))
+        lattice = make_lattice(field.frame_shape, field.usable, (rows, cols))
+        flat = _flat_background(lattice, self.survey.mean, cells)
+        return replace(flat, ring=fitted.ring, gain=fitted.gain[self.grid.cell_of_pixel])
+
+
+def plan_small(movie: Movie, params: CnmfeParams, *, memory_bytes: int) -> Grid:
+    """Choose bins that keep a cell and a transient resolved and the small movie in memory.
+
+    Parameters
+    ----------
+    movie : Movie
+        With a known rate.
+    params : CnmfeParams
+        Settings.
+    memory_bytes : int
+        Memory for the small movie and its copies.
+
+    Returns
+    -------
+    Grid
+        The bins; a warning says so where they get longer than a transient.
+    """
+    n_rows, n_cols = movie.frame_shape
+    rows, cols = (max(1, round(gsig / SMALL_GSIG_PX)) for gsig in params.gsig_px)
+    shape = -(-n_rows // rows), -(-n_cols // cols)
+    decay_frames = params.decay_time_s * movie.require_rate_hz()
+    max_bins = memory_bytes // (4 * SMALL_MOVIE_COPIES * shape[0] * shape[1])
+    for_memory = -(-movie.n_frames // max(1, max_bins))
+    if for_memory > max(1.0, decay_frames):
+        warnings.warn(
+            f"the memory holds {movie.name} only in bins of {for_memory} frames, longer than a "
+            f"transient of {decay_frames:.0f}: dim cells may be missed; give more memory_bytes.",
+            stacklevel=4,
+        )
+    cell_of_pixel = (np.arange(n_rows) // rows)[:, np.newaxis] * shape[1] + (
+        np.arange(n_cols) // cols
+    )
+    return Grid(
+        bin_frames=max(1, round(decay_frames / BINS_PER_DECAY), for_memory),
+        bin_px=(rows, cols),
+        shape=shape,
+        cell_of_pixel=cell_of_pixel.ravel(),
+    )
+
+
+def make_small(survey: Survey, params: CnmfeParams) -> SmallMovie:
+    """Plan the blocks and the ring of a small movie."""
+    grid = survey.grid
+    n_small = grid.shape[0] * grid.shape[1]
+    usable = np.bincount(grid.cell_of_pixel[survey.usable], minlength=n_small) > 0
+    gsig = tuple(g / b for g, b in zip(params.gsig_px, grid.bin_px, strict=True))
+    asked = (
+        [params.background_bin_px] * 2 if params.background_bin_px else [1.2 * g for g in params.gsig_px]
+    )
+    rows, cols = (max(1, round(a / b)) for a, b in zip(asked, grid.bin_px, strict=True))
+    radius = [
+        max(MIN_RING_BLOCKS, params.ring_radius_factor * CELL_GSIGS * g / block)
+        for g, block in zip(gsig, (rows, cols), strict=True)
+    ]
+    lattice = make_lattice(grid.shape, usable, (rows, cols))
+    return SmallMovie(
+        survey=survey,
+        field=Field(grid.shape, usable, (gsig[0], gsig[1])),
+        lattice=lattice,
+        block_px=(rows, cols),
+        radius_blocks=(radius[0], radius[1]),
+        noise=noise_of(survey.small),
+        mean=survey.small.mean(axis=0),
+        coarse=lattice.means(survey.small),
+    )
+
+
+def on_blocks(footprints: sparse.csc_array, lattice: Lattice) -> sparse.csr_array:
+    """Return the mean of footprints over each block, ``(n_blocks, n_rois)``."""
+    pixels = np.arange(lattice.share.size)
+    mean = sparse.csr_array(
+        (lattice.share, (lattice.block_of_pixel, pixels)),
+        shape=(lattice.usable.size, pixels.size),
+    )
+    return sparse.csr_array(mean @ footprints).astype(np.float32)
+
+
+def _flat_background(
+    lattice: Lattice, mean: NDArray[np.float32], cells: Cells
+) -> RingBackground:
+    """Return a background that does not fluctuate, given the mean of the movie and the cells."""
+    average = cells.calcium.mean(axis=1)
+    return RingBackground(
+        ring=None,
+        lattice=lattice,
+        level=(mean - cells.footprints @ average).astype(np.float32),
+        gain=np.ones(mean.size, np.float32),
+        coarse_level=lattice.means(mean[np.newaxis])[0],
+        coarse_footprints=on_blocks(cells.footprints, lattice),
+        calcium=cells.calcium - average[:, np.newaxis],
+    )
