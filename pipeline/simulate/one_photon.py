@@ -56,7 +56,11 @@ class VignettedScene:
         return self.scene.dtype
 
     def __getitem__(self, frames: slice | int) -> NDArray[np.float32]:
-        return self.scene[frames] * self.shade
+        chosen = range(self.shape[0])[frames]
+        if isinstance(chosen, int):
+            return self.scene[chosen] * self.shade
+        # one at a time: the bits of a product of matrices depend on their shapes
+        return np.stack([self.scene[frame] * self.shade for frame in chosen])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,11 @@
 """Settings of CNMF-E."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from pipeline.checks import check_in_range
+from pipeline.extraction.onephoton.caiman_names import translate
 from pipeline.extraction.params import CnmfParams
 
 LIMITS = {
@@ -73,6 +76,38 @@ class CnmfeParams:
                 f"background_bin_px must be a whole number; got {self.background_bin_px!r}."
             )
         _ = self.shared  # checks what is not checked above
+
+    @classmethod
+    def from_caiman(cls, values: Mapping[str, Any]) -> "CnmfeParams":
+        """Return the settings that CaImAn's names mean.
+
+        Parameters
+        ----------
+        values : mapping
+            Arguments of CaImAn's CNMF for one-photon movies, or the dictionary of the original
+            Mesmerize with its ``cnmfe_kwargs`` and ``eval_kwargs``.
+
+        Returns
+        -------
+        CnmfeParams
+            What is not named takes its default; a warning tells what is without effect.
+
+        Raises
+        ------
+        ValueError
+            If a name is unknown or a value cannot be had here.
+
+        Notes
+        -----
+        The thresholds of seeds keep their values. They are compared with a movie binned to a fifth
+        of the decay time, in which peaks stand higher above the noise than in single frames.
+
+        Examples
+        --------
+        >>> CnmfeParams.from_caiman({"gSig": (3, 3), "min_corr": 0.8, "min_pnr": 10}).min_pnr
+        10
+        """
+        return cls(**translate(values))
 
     @property
     def shared(self) -> CnmfParams:
