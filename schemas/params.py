@@ -7,6 +7,8 @@ from pipeline.params import params_hash, params_to_dict
 from schemas.settings import ProjectError
 
 DEFAULT = "default"
+ONE_PHOTON = "one-photon"
+"""Names of the parameter sets that every project has."""
 
 
 def add_params(table: Any, name: str, params: Any) -> str:

@@ -8,10 +8,11 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from pipeline.extraction import CnmfParams
+from pipeline.extraction.onephoton import CnmfeParams
 from pipeline.motion import MotionParams
 from schemas import server
 from schemas.connection import Database, connect
-from schemas.params import DEFAULT, add_params
+from schemas.params import DEFAULT, ONE_PHOTON, add_params
 from schemas.settings import (
     DATAJOINT_FILE,
     SECRETS_FOLDER,
@@ -172,12 +173,13 @@ def _fill(database: Database) -> None:
     project = database.project.Project
     if not project():
         project.insert1({"project": database.settings.folder.name[:64]})
-    for table, params in (
-        (database.motion.MotionParams, MotionParams()),
-        (database.roi.SegmentationParams, CnmfParams()),
+    for table, name, params in (
+        (database.motion.MotionParams, DEFAULT, MotionParams()),
+        (database.roi.SegmentationParams, DEFAULT, CnmfParams()),
+        (database.roi.SegmentationParams, ONE_PHOTON, CnmfeParams()),
     ):
-        if not table & {"name": DEFAULT}:
-            add_params(table, DEFAULT, params)
+        if not table & {"name": name}:
+            add_params(table, name, params)
 
 
 def _remove(folder: Path, *, whole: bool) -> None:

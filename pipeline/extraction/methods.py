@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from pipeline.checks import check_one_of
 from pipeline.extraction.cnmf import extract_sources
+from pipeline.extraction.onephoton import CnmfeParams, extract_sources_one_photon
 from pipeline.extraction.params import CnmfParams
 from pipeline.extraction.sources import Sources
 
@@ -23,7 +24,10 @@ class Method(NamedTuple):
 
 
 DEFAULT_METHOD = "cnmf"
-METHODS = {DEFAULT_METHOD: Method(CnmfParams, extract_sources)}
+METHODS = {
+    DEFAULT_METHOD: Method(CnmfParams, extract_sources),
+    "cnmfe": Method(CnmfeParams, extract_sources_one_photon),
+}
 
 
 def find_method(name: str) -> Method:

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from pipeline.blocks import DEFAULT_MEMORY_BYTES, DEFAULT_THREADS, Progress, no_progress
-from pipeline.extraction.cnmf import MIN_FRAMES, check_movie
 from pipeline.extraction.dff import delta_f_over_f
 from pipeline.extraction.evaluation import active_frames, judge, measure, measure_shapes
 from pipeline.extraction.field import Field
@@ -25,12 +24,11 @@ from pipeline.extraction.merging import merge_components
 from pipeline.extraction.onephoton.params import CnmfeParams
 from pipeline.extraction.onephoton.ring import RingBackground, RingStream
 from pipeline.extraction.onephoton.seeding import find_cells, one_block
-from pipeline.extraction.onephoton.small import Cells, SmallMovie, make_small, plan_small
+from pipeline.extraction.onephoton.small import Cells, SmallMovie, prepare_small
 from pipeline.extraction.onephoton.summary import Summary, summarise
 from pipeline.extraction.seeding import enlarged, stretched
 from pipeline.extraction.sources import Sources
 from pipeline.extraction.spatial import dilated, update_footprints
-from pipeline.extraction.survey import survey_movie
 from pipeline.extraction.temporal import Denoise, Traces, autoregressive, update_traces
 from pipeline.movie import Movie
 
@@ -137,10 +135,7 @@ def extract_sources_one_photon(
     Cells are sought, and the background is fitted, in a copy of the movie that is binned to fit
     the memory; footprints and traces come from the whole movie.
     """
-    check_movie(movie, params.shared, memory_bytes=memory_bytes)
-    task = _prepare(
-        movie, params, threads=threads, memory_bytes=memory_bytes // 2, progress=progress
-    )
+    task = _prepare(movie, params, threads=threads, memory_bytes=memory_bytes, progress=progress)
     found = find_cells(
         task.small,
         params,
@@ -158,24 +153,18 @@ def _prepare(
     movie: Movie, params: CnmfeParams, *, threads: int, memory_bytes: int, progress: Progress
 ) -> Task:
     """Read the movie once for its statistics and its small copy."""
-    grid = plan_small(movie, params, memory_bytes=memory_bytes)
-    survey = survey_movie(
-        movie, grid, threads=threads, memory_bytes=memory_bytes, progress=progress
+    small = prepare_small(
+        movie, params, threads=threads, memory_bytes=memory_bytes, progress=progress
     )
     n_rows, n_cols = movie.frame_shape
-    survey = survey.without_border(params.border_px, (n_rows, n_cols))
-    if survey.kept.sum() < MIN_FRAMES:
-        raise ValueError(
-            f"{movie.name} has {survey.kept.sum()} frames with a finite value and needs at least "
-            f"{MIN_FRAMES}; check how it was motion-corrected."
-        )
+    gsig_px = params.gsig_px[0], params.gsig_px[1]
     return Task(
         movie=movie,
         params=params,
-        small=make_small(survey, params),
-        field=Field((n_rows, n_cols), survey.usable, (params.gsig_px[0], params.gsig_px[1])),
+        small=small,
+        field=Field((n_rows, n_cols), small.survey.usable, gsig_px),
         threads=threads,
-        memory_bytes=memory_bytes,
+        memory_bytes=memory_bytes // 2,
         progress=progress,
     )
 

@@ -8,12 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from pipeline.blocks import Progress
+from pipeline.extraction.cnmf import MIN_FRAMES, check_movie
 from pipeline.extraction.field import Field
 from pipeline.extraction.onephoton.images import noise_of
 from pipeline.extraction.onephoton.lattice import Lattice, make_lattice
 from pipeline.extraction.onephoton.params import CnmfeParams
 from pipeline.extraction.onephoton.ring import RingBackground, fit_gain, fit_ring
-from pipeline.extraction.survey import Grid, Survey
+from pipeline.extraction.survey import Grid, Survey, survey_movie
 from pipeline.movie import Movie
 
 CELL_GSIGS = 4.0
@@ -112,6 +114,31 @@ class SmallMovie:
         lattice = make_lattice(field.frame_shape, field.usable, (rows, cols))
         flat = _flat_background(lattice, self.survey.mean, cells)
         return replace(flat, ring=fitted.ring, gain=fitted.gain[self.grid.cell_of_pixel])
+
+
+def prepare_small(
+    movie: Movie, params: CnmfeParams, *, threads: int, memory_bytes: int, progress: Progress
+) -> SmallMovie:
+    """Read the movie once for its statistics and its small copy, which takes half of the memory.
+
+    Raises
+    ------
+    ValueError
+        If the movie has several planes, no rate, too few frames, or does not fit the settings.
+    """
+    check_movie(movie, params.shared, memory_bytes=memory_bytes)
+    memory_bytes //= 2
+    grid = plan_small(movie, params, memory_bytes=memory_bytes)
+    survey = survey_movie(
+        movie, grid, threads=threads, memory_bytes=memory_bytes, progress=progress
+    )
+    survey = survey.without_border(params.border_px, movie.frame_shape)
+    if survey.kept.sum() < MIN_FRAMES:
+        raise ValueError(
+            f"{movie.name} has {survey.kept.sum()} frames with a finite value and needs at least "
+            f"{MIN_FRAMES}; check how it was motion-corrected."
+        )
+    return make_small(survey, params)
 
 
 def plan_small(movie: Movie, params: CnmfeParams, *, memory_bytes: int) -> Grid:
