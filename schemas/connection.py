@@ -13,13 +13,14 @@ from schemas import server
 from schemas.resources import RESOURCES, Resources
 from schemas.settings import ProjectError, Settings, datajoint_config, load_settings
 
-MODULES = ("project", "animal", "session", "motion", "roi", "sample", "worker")
+MODULES = ("project", "animal", "session", "motion", "roi", "inspection", "sample", "worker")
 """The schemas, each after those that it refers to."""
 
 STEPS = {
     "recording_info": ("session", "RecordingInfo"),
     "motion_correction": ("motion", "MotionCorrection"),
     "motion_preview": ("motion", "MotionPreview"),
+    "seed_inspection": ("inspection", "SeedInspection"),
     "segmentation": ("roi", "Segmentation"),
     "trace": ("roi", "Trace"),
 }

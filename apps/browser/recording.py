@@ -4,6 +4,7 @@ import streamlit as st
 
 from apps import queries
 from apps.browser.details_view import show_details
+from apps.browser.inspection_view import show_inspection
 from apps.browser.motion_view import show_motion
 from apps.browser.movie_view import show_movie
 from apps.browser.roi_view import show_rois
@@ -18,6 +19,7 @@ VIEWS = {
     "ROIs and traces": show_rois,
     "Movie": show_movie,
     "Motion": show_motion,
+    "Seeds": show_inspection,
     "Files, parameters, versions": show_details,
 }
 

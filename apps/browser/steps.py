@@ -13,6 +13,7 @@ STEPS = {
     "recording_info": "Recording info",
     "motion_correction": "Motion correction",
     "motion_preview": "Motion preview",
+    "seed_inspection": "Seed inspection",
     "segmentation": "Segmentation",
     "trace": "Trace extraction",
 }

@@ -1,6 +1,7 @@
 """What the pages ask the database: from a `Database` to plain values, tables and arrays."""
 
 from apps.queries.frames import corrected_movie, recorded_movie
+from apps.queries.inspection import Inspected, inspection, inspections
 from apps.queries.jobs import history, log_tail, queued, workers
 from apps.queries.keys import RECORDING, Key
 from apps.queries.previews import PREVIEWS, preview_crop, preview_image, preview_video
@@ -34,6 +35,7 @@ __all__ = [
     "PROJECTIONS",
     "RECORDING",
     "ROI_NUMBERS",
+    "Inspected",
     "Key",
     "Overview",
     "corrected_movie",
@@ -43,6 +45,8 @@ __all__ = [
     "filter_recordings",
     "frame_limits",
     "history",
+    "inspection",
+    "inspections",
     "job_state",
     "log_tail",
     "motion_names",

@@ -4,6 +4,7 @@ from pipeline.plots.colors import roi_color
 from pipeline.plots.grid import grid_figure
 from pipeline.plots.motion import correlation_figure, shifts_figure
 from pipeline.plots.picture import contact_sheet, grey_png
+from pipeline.plots.seeds import seeds_figure
 from pipeline.plots.traces import traces_figure
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "grey_png",
     "grid_figure",
     "roi_color",
+    "seeds_figure",
     "shifts_figure",
     "traces_figure",
 ]

@@ -212,9 +212,7 @@ def _draw_scene(
     margin_px = scene_margin_px(params.shared)
     inner = slice(margin_px, -margin_px)
     shapes = draw_blurred_footprints(params, centers_px, rng)
-    shapes = sparse.csc_array(
-        sparse.diags_array(transmission[inner, inner].ravel()) @ shapes
-    )
+    shapes = sparse.csc_array(sparse.diags_array(transmission[inner, inner].ravel()) @ shapes)
     sizes = norm(shapes, axis=0)
     grey = params.gain * bleaching(params.shared)
     traces = grey * sizes[:, np.newaxis] * draw_fluorescence(params.shared, spikes, rng)

@@ -147,7 +147,7 @@ def _courses(
     """Draw fluctuations of mean 0 and standard deviation near 1, ``(n_courses, n_frames)``."""
     shape = params.n_frames, n_courses
     parts = [slow_noise(shape, time_s=t, rate_hz=params.rate_hz, rng=rng) for t in HAZE_TIMES_S]
-    return np.asarray(sum(parts).T / np.sqrt(len(parts)))
+    return np.asarray(np.sum(parts, axis=0).T / np.sqrt(len(parts)))
 
 
 def vignette(params: OnePhotonParams) -> NDArray[np.float32]:
@@ -171,5 +171,5 @@ def _smooth(
     step = max(1, int(sigma_px / 3))
     coarse = [-(-n // step) for n in shape]
     image = gaussian_filter(rng.normal(size=coarse), sigma_px / step)
-    image = cv2.resize(image, tuple(shape[::-1]), interpolation=cv2.INTER_CUBIC)
-    return np.asarray((image - image.mean()) / image.std())
+    whole = np.asarray(cv2.resize(image, tuple(shape[::-1]), interpolation=cv2.INTER_CUBIC))
+    return np.asarray((whole - whole.mean()) / whole.std())

@@ -127,9 +127,7 @@ def test_the_interpolation_matrix_is_what_is_subtracted():
         (lattice.cols.first, lattice.cols.weight),
     )
 
-    np.testing.assert_allclose(
-        interpolation(lattice, gain) @ coarse.ravel(), -rest[0], atol=1e-5
-    )
+    np.testing.assert_allclose(interpolation(lattice, gain) @ coarse.ravel(), -rest[0], atol=1e-5)
 
 
 def test_smooth_light_is_predicted_from_the_ring():

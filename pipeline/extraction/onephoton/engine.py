@@ -18,16 +18,17 @@ from scipy import sparse
 
 from pipeline.blocks import DEFAULT_MEMORY_BYTES, DEFAULT_THREADS, Progress, no_progress
 from pipeline.extraction.dff import delta_f_over_f
-from pipeline.extraction.evaluation import active_frames, judge, measure, measure_shapes
+from pipeline.extraction.evaluation import Verdict, active_frames, judge, measure, measure_shapes
 from pipeline.extraction.field import Field
 from pipeline.extraction.merging import merge_components
+from pipeline.extraction.onephoton.asymmetry import trace_asymmetry
 from pipeline.extraction.onephoton.params import CnmfeParams
 from pipeline.extraction.onephoton.ring import RingBackground, RingStream
 from pipeline.extraction.onephoton.seeding import find_cells, one_block
 from pipeline.extraction.onephoton.small import Cells, SmallMovie, prepare_small
 from pipeline.extraction.onephoton.summary import Summary, summarise
 from pipeline.extraction.seeding import enlarged, stretched
-from pipeline.extraction.sources import Sources
+from pipeline.extraction.sources import Quality, Sources
 from pipeline.extraction.spatial import dilated, update_footprints
 from pipeline.extraction.temporal import Denoise, Traces, autoregressive, update_traces
 from pipeline.movie import Movie
@@ -66,10 +67,14 @@ class Task:
         return self.small.survey.kept
 
     @property
+    def decay_frames(self) -> float:
+        """Time in which a transient decays to 1/e."""
+        return self.params.decay_time_s * self.movie.require_rate_hz()
+
+    @property
     def denoise(self) -> Denoise:
         """How traces are taken apart."""
-        decay_frames = self.params.decay_time_s * self.movie.require_rate_hz()
-        return autoregressive(order=self.params.p, decay_frames=decay_frames)
+        return autoregressive(order=self.params.p, decay_frames=self.decay_frames)
 
     def stream(self, background: RingBackground) -> RingStream:
         """Return the movie as it is read without its background."""
@@ -172,9 +177,7 @@ def _prepare(
 def _on_movie(found: Cells, task: Task) -> Cells:
     """Return cells of the small movie on the pixels and the kept frames of the movie."""
     grid = task.small.grid
-    calcium = stretched(
-        found.calcium, bin_frames=grid.bin_frames, n_frames=task.movie.n_frames
-    )
+    calcium = stretched(found.calcium, bin_frames=grid.bin_frames, n_frames=task.movie.n_frames)
     return Cells(enlarged(found.footprints, grid), calcium[:, task.kept])
 
 
@@ -201,9 +204,7 @@ def _refined(cells: Cells, task: Task) -> Cells:
 
 def _traces(cells: Cells, stream: RingStream, task: Task) -> Traces:
     """Read the movie once for the traces of the footprints."""
-    return update_traces(
-        stream, *cells, field=one_block(task.field), gnb=1, denoise=task.denoise
-    )
+    return update_traces(stream, *cells, field=one_block(task.field), gnb=1, denoise=task.denoise)
 
 
 class Results(NamedTuple):
@@ -262,7 +263,7 @@ def _sources(cells: Cells, task: Task) -> Sources:
         rate_hz=rate_hz,
         decay_time_s=params.decay_time_s,
     )
-    verdict = judge(quality, params.shared)
+    verdict = _judged(quality, traces, task)
     spikes = np.array([part.spikes for part in traces.deconvolved], np.float32)
     return Sources(
         footprints=cells.footprints,
@@ -277,6 +278,21 @@ def _sources(cells: Cells, task: Task) -> Sources:
         dff_window_frames=dff.window_frames,
         frame_shape=task.field.frame_shape,
     )
+
+
+def _judged(quality: Quality, traces: Traces, task: Task) -> Verdict:
+    """Compare the numbers of each component with the thresholds, asymmetry among them."""
+    params = task.params
+    asymmetry = trace_asymmetry(traces.raw, decay_frames=task.decay_frames)
+    symmetric = [
+        ""
+        if value >= params.min_asymmetry
+        else f"asymmetry {value:.2f} is below {params.min_asymmetry:g}"
+        for value in asymmetry
+    ]
+    others = judge(quality, params.shared).reasons
+    reasons = tuple("; ".join(filter(None, both)) for both in zip(others, symmetric, strict=True))
+    return Verdict(np.array([not reason for reason in reasons], np.bool_), reasons)
 
 
 def _of_others(

@@ -49,9 +49,7 @@ def high_pass(
         Takes the filtered image; at the edges the image is mirrored.
     """
     halves = [max(2, round(KERNEL_GSIGS * gsig)) for gsig in gsig_px]
-    rows, cols = (
-        _gaussian(half, gsig) for half, gsig in zip(halves, gsig_px, strict=True)
-    )
+    rows, cols = (_gaussian(half, gsig) for half, gsig in zip(halves, gsig_px, strict=True))
     size = (cols.size, rows.size)
     cv2.sepFilter2D(image, cv2.CV_32F, cols, rows, dst=out)
     out -= cv2.blur(image, size)
@@ -128,7 +126,8 @@ def pick_seeds(
     size = [2 * max(1, round(gsig)) + 1 for gsig in gsig_px]
     good = (images.corr >= min_corr) & (images.pnr >= min_pnr)
     places = np.argwhere(good & (score > 0) & (score == maximum_filter(score, size)))
-    return places[np.argsort(-score[places[:, 0], places[:, 1]], kind="stable")]
+    order = np.argsort(-score[places[:, 0], places[:, 1]], kind="stable")
+    return np.asarray(places[order])
 
 
 def _gaussian(half: int, sigma: float) -> NDArray[np.float64]:
@@ -137,9 +136,7 @@ def _gaussian(half: int, sigma: float) -> NDArray[np.float64]:
     return np.asarray(profile / profile.sum(), np.float64)
 
 
-def _correlation(
-    filtered: NDArray[np.float32], noise: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def _correlation(filtered: NDArray[np.float32], noise: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the mean correlation of each pixel with the eight around it, noise cut away."""
     n_frames, n_rows, n_cols = filtered.shape
     total = np.zeros((n_rows, n_cols))
@@ -162,7 +159,7 @@ def _n_neighbours(n_rows: int, n_cols: int) -> NDArray[np.int64]:
         np.minimum(np.arange(n), 1) + np.minimum(np.arange(n)[::-1], 1) + 1
         for n in (n_rows, n_cols)
     )
-    return np.maximum(np.multiply.outer(rows, cols) - 1, 1)
+    return np.asarray(np.maximum(np.multiply.outer(rows, cols) - 1, 1))
 
 
 @njit(nogil=True, cache=True)

@@ -87,7 +87,5 @@ def seed_places_px(
         Centres of bins, the best first; those that are started in the first round.
     """
     gsig = tuple(g / b for g, b in zip(params.gsig_px, bin_px, strict=True))
-    seeds = pick_seeds(
-        images, (gsig[0], gsig[1]), min_corr=params.min_corr, min_pnr=params.min_pnr
-    )
-    return (seeds + 0.5) * np.array(bin_px) - 0.5
+    seeds = pick_seeds(images, (gsig[0], gsig[1]), min_corr=params.min_corr, min_pnr=params.min_pnr)
+    return np.asarray((seeds + 0.5) * np.array(bin_px) - 0.5)

@@ -11,6 +11,7 @@ from pipeline.extraction.params import CnmfParams
 LIMITS = {
     "ring_radius_factor": (0.5, 5),
     "background_bin_px": (0, 100),
+    "min_asymmetry": (-100, 100),
 }
 
 
@@ -36,7 +37,7 @@ class CnmfeParams:
     min_pnr: float = 5.0
     """Smallest ratio of peak to noise at a seed in the filtered movie."""
 
-    ring_radius_factor: float = 1.5
+    ring_radius_factor: float = 0.75
     """Radius of the ring that predicts the background, relative to the diameter of a cell, which
     is four half-sizes."""
 
@@ -58,6 +59,10 @@ class CnmfeParams:
 
     min_solidity: float = 0.5
     """Smallest part of its convex hull that a footprint fills, to be accepted."""
+
+    min_asymmetry: float = 0.5
+    """Smallest skewness of the steps of a trace to be accepted: transients rise faster than they
+    fall, background does not."""
 
     border_px: int = 0
     """Pixels along each edge that belong to no cell; after motion correction, its largest shift."""
@@ -111,6 +116,6 @@ class CnmfeParams:
 
     @property
     def shared(self) -> CnmfParams:
-        """Return what CNMF has as well; its background is one constant, as the ring has the rest."""
+        """Return what CNMF has as well; the background it has left to fit is one constant."""
         names = CnmfParams.__dataclass_fields__.keys() & self.__dataclass_fields__.keys()
         return CnmfParams(gnb=1, **{name: getattr(self, name) for name in names})

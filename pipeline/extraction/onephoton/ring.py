@@ -40,7 +40,6 @@ GAIN_RIDGE = 0.02
 Result = TypeVar("Result")
 
 
-
 @dataclass(frozen=True, kw_only=True)
 class Ring:
     """How the blocks follow those around them."""
@@ -192,9 +191,7 @@ def fit_gain(
         fluctuation = movie[frames] - background.level - rest
         power += np.einsum("tp,tp->p", fluctuation, fluctuation)
         left += np.einsum("tp,tp->p", rest, fluctuation)
-        left -= np.einsum(
-            "tp,tp->p", (footprints @ background.calcium[:, frames]).T, fluctuation
-        )
+        left -= np.einsum("tp,tp->p", (footprints @ background.calcium[:, frames]).T, fluctuation)
     pull = max(float(GAIN_RIDGE * power.mean()), 1e-30)
     return np.asarray(1 + left / (power + pull), np.float32)
 

@@ -140,9 +140,9 @@ def _local_cell(
     patch = rest[:, *window].reshape(len(rest), -1)
     weights = np.maximum(centred @ patch / max(float(centred @ centred), TINY), 0)
     image = np.zeros(shape, np.float32)
-    image[window] = np.where(
-        weights > LOCAL_MIN_WEIGHT * weights.max(), weights, 0
-    ).reshape(stop[0] - first[0], -1)
+    image[window] = np.where(weights > LOCAL_MIN_WEIGHT * weights.max(), weights, 0).reshape(
+        stop[0] - first[0], -1
+    )
     return image.ravel(), course
 
 

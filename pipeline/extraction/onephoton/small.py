@@ -27,7 +27,9 @@ MIN_RING_BLOCKS = 2.0
 SMALL_GSIG_PX = 1.75
 """Half-size that a cell has in the small movie, in its pixels."""
 
-BINS_PER_DECAY = 5
+BINS_PER_DECAY = 2.5
+"""A transient is found best in bins of about its own length, which average the noise."""
+
 SMALL_MOVIE_COPIES = 6
 
 
@@ -188,7 +190,9 @@ def make_small(survey: Survey, params: CnmfeParams) -> SmallMovie:
     usable = np.bincount(grid.cell_of_pixel[survey.usable], minlength=n_small) > 0
     gsig = tuple(g / b for g, b in zip(params.gsig_px, grid.bin_px, strict=True))
     asked = (
-        [params.background_bin_px] * 2 if params.background_bin_px else [1.2 * g for g in params.gsig_px]
+        [params.background_bin_px] * 2
+        if params.background_bin_px
+        else [1.2 * g for g in params.gsig_px]
     )
     rows, cols = (max(1, round(a / b)) for a, b in zip(asked, grid.bin_px, strict=True))
     radius = [
@@ -218,9 +222,7 @@ def on_blocks(footprints: sparse.csc_array, lattice: Lattice) -> sparse.csr_arra
     return sparse.csr_array(mean @ footprints).astype(np.float32)
 
 
-def _flat_background(
-    lattice: Lattice, mean: NDArray[np.float32], cells: Cells
-) -> RingBackground:
+def _flat_background(lattice: Lattice, mean: NDArray[np.float32], cells: Cells) -> RingBackground:
     """Return a background that does not fluctuate, given the mean of the movie and the cells."""
     average = cells.calcium.mean(axis=1)
     return RingBackground(

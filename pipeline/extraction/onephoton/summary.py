@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from pipeline.extraction.field import Field
-from pipeline.extraction.onephoton.lattice import Lattice
+from pipeline.extraction.onephoton.lattice import Axis, Lattice
 from pipeline.extraction.onephoton.ring import RingBackground, RingStream
 from pipeline.extraction.onephoton.small import SmallMovie
 from pipeline.extraction.sources import Background
@@ -21,7 +21,7 @@ class Summary(NamedTuple):
     """What is kept of the background."""
 
     under_cells: NDArray[np.float32]
-    """Mean of the background under each footprint, as its trace is taken, ``(n_rois, n_frames)``."""
+    """Background under each footprint, weighted as its trace, ``(n_rois, n_frames)``."""
 
     background: Background
     """The mean image and the leading courses."""
@@ -90,7 +90,7 @@ def interpolation(lattice: Lattice, gain: NDArray[np.float32]) -> sparse.csr_arr
     return sparse.csr_array(sparse.diags_array(gain) @ spread)
 
 
-def _axis_matrix(axis) -> sparse.csr_array:
+def _axis_matrix(axis: Axis) -> sparse.csr_array:
     """Return the interpolation along an axis, ``(n, n_blocks)``."""
     n = axis.block.size
     following = np.minimum(axis.first + 1, axis.n_blocks - 1)
@@ -101,7 +101,8 @@ def _axis_matrix(axis) -> sparse.csr_array:
 
 def _leading_images(small: SmallMovie, background: RingBackground) -> NDArray[np.float32]:
     """Return the images on blocks that hold most of the fluctuation, orthonormal."""
-    fluctuation = background.ring.predict(small.coarse - small.coarse.mean(axis=0))
+    coarse = small.coarse - small.coarse.mean(axis=0)
+    fluctuation = background.ring.predict(coarse) if background.ring else coarse
     step = -(-len(fluctuation) // 600)
     _, size, images = np.linalg.svd(fluctuation[::step], full_matrices=False)
     strong = size > 1e-6 * max(float(size[0]), 1e-30)
