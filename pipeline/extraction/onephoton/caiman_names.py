@@ -64,7 +64,11 @@ def translate(values: Mapping[str, Any]) -> dict[str, Any]:
             f"{unknown[0]!r} is no setting of CNMF-E in CaImAn that is known here; leave it out."
         )
     _refuse(flat)
-    dropped = [f"{name} ({why})" for name, why in NO_COUNTERPART.items() if flat.get(name)]
+    dropped = [
+        f"{name} ({why})"
+        for name, why in NO_COUNTERPART.items()
+        if flat.get(name) not in (None, False, 0, "oasis")
+    ]
     if dropped:
         warnings.warn(f"without effect here: {', '.join(dropped)}.", stacklevel=3)
     same = {ours: flat[name] for name, ours in SAME_MEANING.items() if name in flat}

@@ -9,7 +9,7 @@ from pipeline.extraction.field import Field
 from pipeline.extraction.onephoton.images import SeedImages, pick_seeds, seed_images
 from pipeline.extraction.onephoton.params import CnmfeParams
 from pipeline.extraction.onephoton.ring import RingBackground, RingStream
-from pipeline.extraction.onephoton.small import Cells, SmallMovie
+from pipeline.extraction.onephoton.small import Cells, SmallMovie, no_cells
 from pipeline.extraction.spatial import dilated, update_footprints
 from pipeline.extraction.temporal import above_median, update_traces
 from pipeline.movie import Movie
@@ -26,16 +26,8 @@ TINY = 1e-30
 def first_images(small: SmallMovie) -> SeedImages:
     """Return the images from which the first cells are started."""
     nothing = no_cells(small)
-    rest = _unexplained(small, nothing, small.background(nothing))
+    rest = _unexplained(small, nothing, small.first or small.background(nothing))
     return seed_images(rest, small.field.gsig_px)[0]
-
-
-def no_cells(small: SmallMovie) -> Cells:
-    """Return that nothing is known of the cells of a small movie."""
-    n_bins, n_pixels = small.frames.shape
-    return Cells(
-        sparse.csc_array((n_pixels, 0), dtype=np.float32), np.empty((0, n_bins), np.float32)
-    )
 
 
 def find_cells(
@@ -43,7 +35,7 @@ def find_cells(
 ) -> Cells:
     """Find cells in the small movie until none is left above the thresholds."""
     cells = no_cells(small)
-    background = small.background(cells)
+    background = small.first or small.background(cells)
     for done in range(MAX_ROUNDS):
         progress("finding cells", done, MAX_ROUNDS)
         rest = _unexplained(small, cells, background)

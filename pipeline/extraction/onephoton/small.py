@@ -63,7 +63,7 @@ class SmallMovie:
     """Radius of the ring."""
 
     noise: NDArray[np.float32]
-    """Of each pixel, ``(n_small_pixels,)``."""
+    """Of each pixel without the background, ``(n_small_pixels,)``."""
 
     mean: NDArray[np.float32]
     """Of each pixel, ``(n_small_pixels,)``."""
@@ -71,10 +71,23 @@ class SmallMovie:
     coarse: NDArray[np.float32]
     """Mean of each block, ``(n_bins, n_blocks)``."""
 
+    first: RingBackground | None = None
+    """The background before any cell is known; None while it is being fitted."""
+
     @property
     def frames(self) -> NDArray[np.float32]:
         """``(n_bins, n_small_pixels)``."""
         return self.survey.small
+
+    @property
+    def frame_noise(self) -> NDArray[np.float32]:
+        """Noise of each pixel of the movie without the background, ``(n_pixels,)``.
+
+        Differences of frames also hold what the background does from frame to frame.
+        """
+        n_averaged = self.grid.bin_frames * self.grid.bin_px[0] * self.grid.bin_px[1]
+        without = np.sqrt(n_averaged) * self.noise[self.grid.cell_of_pixel]
+        return np.minimum(self.survey.noise, without).astype(np.float32)
 
     @property
     def grid(self) -> Grid:
@@ -140,7 +153,18 @@ def prepare_small(
             f"{movie.name} has {survey.kept.sum()} frames with a finite value and needs at least "
             f"{MIN_FRAMES}; check how it was motion-corrected."
         )
-    return make_small(survey, params)
+    small = make_small(survey, params)
+    first = small.background(no_cells(small))
+    noise = noise_of(first.subtract(slice(None), small.frames))
+    return replace(small, first=first, noise=noise)
+
+
+def no_cells(small: SmallMovie) -> Cells:
+    """Return that nothing is known of the cells of a small movie."""
+    n_bins, n_pixels = small.frames.shape
+    return Cells(
+        sparse.csc_array((n_pixels, 0), dtype=np.float32), np.empty((0, n_bins), np.float32)
+    )
 
 
 def plan_small(movie: Movie, params: CnmfeParams, *, memory_bytes: int) -> Grid:
@@ -206,7 +230,7 @@ def make_small(survey: Survey, params: CnmfeParams) -> SmallMovie:
         lattice=lattice,
         block_px=(rows, cols),
         radius_blocks=(radius[0], radius[1]),
-        noise=noise_of(survey.small),
+        noise=np.zeros(n_small, np.float32),
         mean=survey.small.mean(axis=0),
         coarse=lattice.means(survey.small),
     )

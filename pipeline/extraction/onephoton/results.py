@@ -1,0 +1,122 @@
+"""The last passes over a one-photon movie: traces, shapes, background, and the verdict."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from pipeline.extraction.dff import delta_f_over_f
+from pipeline.extraction.evaluation import Verdict, active_frames, judge, measure, measure_shapes
+from pipeline.extraction.onephoton.asymmetry import trace_asymmetry
+from pipeline.extraction.onephoton.small import Cells
+from pipeline.extraction.onephoton.summary import Summary, summarise
+from pipeline.extraction.onephoton.task import Task, on_all_frames
+from pipeline.extraction.sources import Quality, Sources
+from pipeline.extraction.spatial import dilated
+from pipeline.extraction.temporal import Traces
+
+
+class Results(NamedTuple):
+    """What the last passes give."""
+
+    traces: Traces
+    """Of all components."""
+
+    denoised: NDArray[np.float32]
+    """Calcium plus baseline, ``(n_rois, n_kept)``."""
+
+    images: NDArray[np.float64]
+    """Of the active frames of each component on its support."""
+
+    support: sparse.csc_array
+    """The footprints with their surround."""
+
+    summary: Summary
+    """The background in short."""
+
+
+def collect_sources(cells: Cells, task: Task) -> Sources:
+    """Collect and judge the components."""
+    params, rate_hz = task.params, task.movie.require_rate_hz()
+    found = _measured(cells, task)
+    traces, kept = found.traces, task.kept
+    dff = delta_f_over_f(
+        traces.raw,
+        found.summary.under_cells[:, kept],
+        window_frames=max(1, round(params.dff_window_s * rate_hz)),
+        percentile=params.dff_percentile,
+    )
+    quality = measure(
+        traces,
+        measure_shapes(found.images, found.support, cells.footprints, task.field.frame_shape),
+        dff=dff,
+        rate_hz=rate_hz,
+        decay_time_s=params.decay_time_s,
+    )
+    verdict = _judged(quality, traces, task)
+    spikes = np.array([part.spikes for part in traces.deconvolved], np.float32)
+    return Sources(
+        footprints=cells.footprints,
+        denoised=on_all_frames(found.denoised, kept),
+        residuals=on_all_frames(traces.raw - found.denoised, kept),
+        spikes=on_all_frames(spikes.reshape(found.denoised.shape), kept),
+        dff=on_all_frames(dff.dff, kept),
+        background=found.summary.background,
+        quality=quality,
+        accepted=verdict.accepted,
+        reasons=verdict.reasons,
+        dff_window_frames=dff.window_frames,
+        frame_shape=task.field.frame_shape,
+    )
+
+
+def _measured(cells: Cells, task: Task) -> Results:
+    """Read the movie for the last traces, the shape of active frames, and the background."""
+    background = task.background(cells)
+    stream = task.stream(background)
+    traces = task.traces(cells, stream)
+    support = dilated(cells.footprints, task.field)
+    active = active_frames(traces.calcium)
+    images, _ = stream.weigh(support, active, traces.courses, phase="evaluation")
+    baseline = np.array([part.baseline for part in traces.deconvolved], np.float32)
+    denoised = traces.calcium + baseline[:, np.newaxis]
+    return Results(
+        traces=traces,
+        denoised=denoised,
+        images=images - _of_others(support, cells.footprints, denoised, active),
+        support=support,
+        summary=summarise(stream, task.small, cells.footprints, task.field),
+    )
+
+
+def _judged(quality: Quality, traces: Traces, task: Task) -> Verdict:
+    """Compare the numbers of each component with the thresholds, asymmetry among them."""
+    params = task.params
+    asymmetry = trace_asymmetry(traces.raw, decay_frames=task.decay_frames)
+    symmetric = [
+        ""
+        if value >= params.min_asymmetry
+        else f"asymmetry {value:.2f} is below {params.min_asymmetry:g}"
+        for value in asymmetry
+    ]
+    others = judge(quality, params.shared).reasons
+    reasons = tuple("; ".join(filter(None, both)) for both in zip(others, symmetric, strict=True))
+    return Verdict(np.array([not reason for reason in reasons], np.bool_), reasons)
+
+
+def _of_others(
+    support: sparse.csc_array,
+    footprints: sparse.csc_array,
+    denoised: NDArray[np.float32],
+    active: NDArray[np.float32],
+) -> NDArray[np.float64]:
+    """Return what the other cells add to each cell's mean of its active frames."""
+    by_cell = denoised.astype(np.float64) @ active.T
+    np.fill_diagonal(by_cell, 0)
+    rows = sparse.csr_array(footprints)
+    added = np.zeros(support.indices.size)
+    for roi, start in enumerate(support.indptr[:-1]):
+        column = slice(start, support.indptr[roi + 1])
+        added[column] = rows[support.indices[column]] @ by_cell[:, roi]
+    return added

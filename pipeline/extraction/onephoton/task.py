@@ -1,0 +1,129 @@
+"""What every step of a one-photon extraction needs, and how it reads the movie."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.blocks import Progress
+from pipeline.extraction.field import Field
+from pipeline.extraction.onephoton.params import CnmfeParams
+from pipeline.extraction.onephoton.ring import RingBackground, RingStream
+from pipeline.extraction.onephoton.seeding import one_block
+from pipeline.extraction.onephoton.small import Cells, SmallMovie, prepare_small
+from pipeline.extraction.temporal import Denoise, Traces, autoregressive, update_traces
+from pipeline.movie import Movie
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What every step needs."""
+
+    movie: Movie
+    """The movie."""
+
+    params: CnmfeParams
+    """Settings."""
+
+    small: SmallMovie
+    """The movie in bins."""
+
+    field: Field
+    """Its pixels."""
+
+    threads: int
+    """Blocks worked on at once."""
+
+    memory_bytes: int
+    """Memory for blocks."""
+
+    progress: Progress
+    """Told the frames done."""
+
+    @property
+    def kept(self) -> NDArray[np.bool_]:
+        """Frames with at least one finite value."""
+        return self.small.survey.kept
+
+    @property
+    def decay_frames(self) -> float:
+        """Time in which a transient decays to 1/e."""
+        return self.params.decay_time_s * self.movie.require_rate_hz()
+
+    @property
+    def denoise(self) -> Denoise:
+        """How traces are taken apart."""
+        return autoregressive(order=self.params.p, decay_frames=self.decay_frames)
+
+    def stream(self, background: RingBackground) -> RingStream:
+        """Return the movie as it is read without its background."""
+        return RingStream(
+            movie=self.movie,
+            fill=self.small.survey.mean,
+            kept=self.kept,
+            threads=self.threads,
+            memory_bytes=self.memory_bytes,
+            progress=self.progress,
+            background=background,
+        )
+
+    def background(self, cells: Cells) -> RingBackground:
+        """Fit the background, given the cells, whose traces are of the kept frames."""
+        on_all = on_all_frames(cells.calcium, self.kept, missing=cells.calcium.mean(axis=1))
+        full = Cells(cells.footprints, on_all)
+        fitted = self.small.background(self.small.shrunk(full))
+        return self.small.enlarged(fitted, full, self.field)
+
+    def traces(self, cells: Cells, stream: RingStream) -> Traces:
+        """Read the movie once for the traces of the footprints."""
+        return update_traces(
+            stream, *cells, field=one_block(self.field), gnb=1, denoise=self.denoise
+        )
+
+
+def prepare_task(
+    movie: Movie, params: CnmfeParams, *, threads: int, memory_bytes: int, progress: Progress
+) -> Task:
+    """Read the movie once for its statistics and its small copy."""
+    small = prepare_small(
+        movie, params, threads=threads, memory_bytes=memory_bytes, progress=progress
+    )
+    n_rows, n_cols = movie.frame_shape
+    gsig_px = params.gsig_px[0], params.gsig_px[1]
+    return Task(
+        movie=movie,
+        params=params,
+        small=small,
+        field=Field((n_rows, n_cols), small.survey.usable, gsig_px),
+        threads=threads,
+        memory_bytes=memory_bytes // 2,
+        progress=progress,
+    )
+
+
+def on_all_frames(
+    traces: NDArray[np.float32],
+    kept: NDArray[np.bool_],
+    *,
+    missing: NDArray[np.floating] | float = np.nan,
+) -> NDArray[np.float32]:
+    """Return traces of the kept frames on all frames.
+
+    Parameters
+    ----------
+    traces : array, (n_rois, n_kept)
+        Of the kept frames.
+    kept : array, (n_frames,)
+        Which frames they are.
+    missing : array, (n_rois,), or float
+        Stands in the other frames.
+
+    Returns
+    -------
+    array, (n_rois, n_frames)
+        In float32.
+    """
+    full = np.empty((len(traces), kept.size), np.float32)
+    full[:, kept] = traces
+    full[:, ~kept] = np.broadcast_to(missing, len(traces))[:, np.newaxis]
+    return full
