@@ -16,7 +16,7 @@ KEYS = {
     "volume": ("mouse 2", "2026-11-23b"),
     "new": ("mouse 3", "2026-11-24"),
 }
-TABS = ("ROIs and traces", "Movie", "Motion", "Files, parameters, versions")
+TABS = ("ROIs and traces", "Movie", "Motion", "Seeds", "Files, parameters, versions")
 
 
 def key_of(trial):

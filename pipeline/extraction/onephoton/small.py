@@ -87,7 +87,7 @@ class SmallMovie:
         """
         n_averaged = self.grid.bin_frames * self.grid.bin_px[0] * self.grid.bin_px[1]
         without = np.sqrt(n_averaged) * self.noise[self.grid.cell_of_pixel]
-        return np.minimum(self.survey.noise, without).astype(np.float32)
+        return np.asarray(np.minimum(self.survey.noise, without), np.float32)
 
     @property
     def grid(self) -> Grid:
