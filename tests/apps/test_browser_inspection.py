@@ -93,13 +93,14 @@ def test_the_images_are_those_from_which_cells_are_started(haze):
 @pytest.mark.db
 def test_the_sliders_show_at_once_which_seeds_pass(open_seeds):
     app = open_seeds()
-    app.selectbox[0].set_value(
-        next(v for v in app.selectbox[0].options if v == "one-photon")
-    ).run()
+    app.selectbox[0].set_value(next(v for v in app.selectbox[0].options if v == "one-photon")).run()
     before = seeds_that_pass(app)
 
     assert before > 0
-    assert {slider.label: slider.value for slider in app.slider} == {"min_corr": 0.5, "min_pnr": 5.0}
+    assert {slider.label: slider.value for slider in app.slider} == {
+        "min_corr": 0.5,
+        "min_pnr": 5.0,
+    }
     assert len(app.get("plotly_chart")) == 2
     next(s for s in app.slider if s.label == "min_pnr").set_value(9.0).run()
 
@@ -128,9 +129,7 @@ def test_an_inspection_that_waits_says_so(open_seeds):
 
 @pytest.mark.db
 def test_a_recording_without_one_photon_parameters_says_what_to_do(lab, open_page):
-    app = open_page(
-        lab, "recording.py", animal_id="mouse 1", session="2026-11-22", trial="done"
-    )
+    app = open_page(lab, "recording.py", animal_id="mouse 1", session="2026-11-22", trial="done")
     app.session_state["view"] = "Seeds"
     app.run()
 

@@ -8,13 +8,16 @@ from scipy import sparse
 
 from pipeline.extraction.field import Field
 from pipeline.extraction.onephoton.lattice import Axis, Lattice
-from pipeline.extraction.onephoton.ring import RingBackground, RingStream
+from pipeline.extraction.onephoton.ring import MAX_FIT_FRAMES, RingBackground, RingStream
 from pipeline.extraction.onephoton.small import SmallMovie
 from pipeline.extraction.sources import Background
 from pipeline.extraction.stream import Stream
 
 N_COURSES = 6
 """Background components that are stored: the mean image and the leading courses."""
+
+MIN_RELATIVE_POWER = 1e-10
+TINY = 1e-30
 
 
 class Summary(NamedTuple):
@@ -103,7 +106,10 @@ def _leading_images(small: SmallMovie, background: RingBackground) -> NDArray[np
     """Return the images on blocks that hold most of the fluctuation, orthonormal."""
     coarse = small.coarse - small.coarse.mean(axis=0)
     fluctuation = background.ring.predict(coarse) if background.ring else coarse
-    step = -(-len(fluctuation) // 600)
-    _, size, images = np.linalg.svd(fluctuation[::step], full_matrices=False)
-    strong = size > 1e-6 * max(float(size[0]), 1e-30)
-    return np.ascontiguousarray(images[: N_COURSES - 1][strong[: N_COURSES - 1]].T)
+    fluctuation = fluctuation[:: -(-len(fluctuation) // MAX_FIT_FRAMES)].astype(np.float64)
+    # a product of frames is smaller than one of blocks, and has the same leading vectors
+    power, courses = np.linalg.eigh(fluctuation @ fluctuation.T)
+    strong = np.argsort(power)[::-1][: N_COURSES - 1]
+    strong = strong[power[strong] > MIN_RELATIVE_POWER * max(float(power[-1]), TINY)]
+    images = fluctuation.T @ courses[:, strong] / np.sqrt(power[strong])
+    return np.ascontiguousarray(images, np.float32)
