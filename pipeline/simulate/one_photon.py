@@ -46,7 +46,7 @@ class VignettedScene:
     """Part of the light that reaches each pixel, ``(n_rows, n_cols)``."""
 
     @property
-    def shape(self) -> tuple[int, int, int]:
+    def shape(self) -> tuple[int, ...]:
         """``(n_frames, n_rows, n_cols)``."""
         return self.scene.shape
 

@@ -3,7 +3,6 @@
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
-from scipy.stats import skew
 
 SMOOTHED_DECAYS = 0.4
 STEP_DECAYS = 0.5
@@ -34,7 +33,9 @@ def trace_asymmetry(traces: NDArray[np.floating], *, decay_frames: float) -> NDA
         return np.zeros(len(traces), np.float32)
     smooth = uniform_filter1d(np.asarray(traces, np.float64), window, axis=1, mode="nearest")
     steps = smooth[:, lag:] - smooth[:, :-lag]
-    varies = steps.std(axis=1) > MIN_RELATIVE_STEP * np.abs(smooth).max(axis=1)
-    found = np.zeros(len(traces), np.float32)
-    found[varies] = skew(steps[varies], axis=1)
-    return found
+    steps -= steps.mean(axis=1, keepdims=True)
+    spread = np.sqrt(np.square(steps).mean(axis=1))
+    varies = spread > MIN_RELATIVE_STEP * np.abs(smooth).max(axis=1)
+    third = (steps**3).mean(axis=1)
+    found = np.divide(third, spread**3, out=np.zeros(len(traces)), where=varies)
+    return np.asarray(found, np.float32)

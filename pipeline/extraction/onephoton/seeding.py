@@ -1,5 +1,7 @@
 """Where the cells are: seeds in a small movie, found in rounds on what is not yet explained."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
@@ -21,6 +23,19 @@ MIN_NEW_FRACTION = 0.2
 LOCAL_GSIGS = 2.5
 LOCAL_MIN_WEIGHT = 0.2
 TINY = 1e-30
+
+
+class LocalCell(NamedTuple):
+    """A cell as it is started."""
+
+    pixels: NDArray[np.int64]
+    """Of the small movie."""
+
+    weights: NDArray[np.float32]
+    """Of these pixels, above 0."""
+
+    course: NDArray[np.float32]
+    """``(n_bins,)``."""
 
 
 def first_images(small: SmallMovie) -> SeedImages:
@@ -100,9 +115,8 @@ def _round(
         if field.usable[row * field.frame_shape[1] + col]
         and rest[:, row, col].max() >= MIN_NEW_FRACTION * peak[row, col]
     ]
-    footprints = np.array([cell[0] for cell in cells], np.float32).reshape(-1, field.usable.size)
-    traces = np.array([cell[1] for cell in cells], np.float32).reshape(-1, len(rest))
-    return Cells(sparse.csc_array(footprints.T), traces)
+    traces = np.array([cell.course for cell in cells], np.float32).reshape(-1, len(rest))
+    return Cells(_from_columns(cells, field.usable.size), traces)
 
 
 def _peaks(cells: Cells, small: SmallMovie) -> NDArray[np.float32]:
@@ -119,23 +133,31 @@ def _local_cell(
     trace: NDArray[np.float32],
     seed: tuple[int, int],
     small: SmallMovie,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the image and the trace of a cell around a seed, given its filtered course."""
-    shape, gsig = small.field.frame_shape, small.field.gsig_px
-    first = [max(0, int(at - LOCAL_GSIGS * g)) for at, g in zip(seed, gsig, strict=True)]
-    stop = [
-        min(n, int(at + LOCAL_GSIGS * g) + 1) for at, g, n in zip(seed, gsig, shape, strict=True)
-    ]
-    window = slice(first[0], stop[0]), slice(first[1], stop[1])
+) -> LocalCell:
+    """Return a cell around a seed, given its filtered course."""
+    shape = small.field.frame_shape
+    reach = [round(LOCAL_GSIGS * gsig) for gsig in small.field.gsig_px]
+    rows, cols = (
+        np.arange(max(0, at - r), min(n, at + r + 1))
+        for at, r, n in zip(seed, reach, shape, strict=True)
+    )
     course = np.maximum(trace, 0)
     centred = course - course.mean()
-    patch = rest[:, *window].reshape(len(rest), -1)
+    patch = rest[:, rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1].reshape(len(rest), -1)
     weights = np.maximum(centred @ patch / max(float(centred @ centred), TINY), 0)
-    image = np.zeros(shape, np.float32)
-    image[window] = np.where(weights > LOCAL_MIN_WEIGHT * weights.max(), weights, 0).reshape(
-        stop[0] - first[0], -1
-    )
-    return image.ravel(), course
+    bright = weights > LOCAL_MIN_WEIGHT * weights.max()
+    pixels = (rows[:, np.newaxis] * shape[1] + cols).ravel()
+    return LocalCell(pixels[bright], weights[bright], course)
+
+
+def _from_columns(cells: list[LocalCell], n_pixels: int) -> sparse.csc_array:
+    """Return the footprints of cells, ``(n_pixels, n_rois)``."""
+    if not cells:
+        return sparse.csc_array((n_pixels, 0), dtype=np.float32)
+    indptr = np.cumsum([0, *(cell.pixels.size for cell in cells)])
+    weights = np.concatenate([cell.weights for cell in cells]).astype(np.float32)
+    pixels = np.concatenate([cell.pixels for cell in cells])
+    return sparse.csc_array((weights, pixels, indptr), shape=(n_pixels, len(cells)))
 
 
 def _refined(cells: Cells, stream: RingStream, small: SmallMovie) -> Cells:
