@@ -1,5 +1,7 @@
 """Movies with planted truth, and the score of what was found against it."""
 
+from pipeline.simulate.one_photon import SimulatedOnePhoton, simulate_one_photon
+from pipeline.simulate.one_photon_params import OnePhotonParams
 from pipeline.simulate.params import TwoPhotonParams
 from pipeline.simulate.score import Matches, match_rois
 from pipeline.simulate.two_photon import SimulatedMovie, simulate_two_photon
@@ -7,11 +9,14 @@ from pipeline.simulate.volume import SimulatedVolume, VolumeParams, simulate_vol
 
 __all__ = [
     "Matches",
+    "OnePhotonParams",
     "SimulatedMovie",
+    "SimulatedOnePhoton",
     "SimulatedVolume",
     "TwoPhotonParams",
     "VolumeParams",
     "match_rois",
+    "simulate_one_photon",
     "simulate_two_photon",
     "simulate_volume",
 ]

@@ -35,7 +35,8 @@ class CnmfeParams:
     """Smallest correlation of a seed with its neighbours in the filtered movie, 0 to 1."""
 
     min_pnr: float = 5.0
-    """Smallest ratio of peak to noise at a seed in the filtered movie."""
+    """Smallest ratio of peak to noise at a seed in the filtered movie, which is averaged over bins
+    of 0.4 decay times."""
 
     ring_radius_factor: float = 0.75
     """Radius of the ring that predicts the background, relative to the diameter of a cell, which
