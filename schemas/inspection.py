@@ -26,42 +26,46 @@ class SeedInspection(dj.Computed):
     definition = """
     -> SegmentationTask
     ---
-    correlation_image : <blob@main>  # (n_rows, n_cols) in bins, of the filtered movie, 0 to 1
-    pnr_image : <blob@main>          # the same shape; peak over noise of the filtered movie
-    bin_rows_px : int32              # pixels of the movie in a bin of the images
-    bin_cols_px : int32
-    bin_frames : int32               # frames that were averaged
-    cropped_px : int32               # width of the edge that motion correction cut off
+    correlation_image=null : <blob@main>  # (n_rows, n_cols) in bins, of the filtered movie, 0 to 1
+    pnr_image=null : <blob@main>  # the same shape; null: another method, nothing to inspect
+    bin_rows_px=1 : int32            # pixels of the movie in a bin of the images
+    bin_cols_px=1 : int32
+    bin_frames=1 : int32             # frames that were averaged
+    cropped_px=0 : int32             # width of the edge that motion correction cut off
     versions : json                  # software that computed it
     """
 
     @property
     def key_source(self):
-        """One-photon tasks whose movie is there: the recorded one, or a corrected one."""
-        tasks = SegmentationTask & (SegmentationParams & {"method": METHOD})
-        return tasks & ["motion_hash IS NULL", MotionCorrection.proj()]
+        """Tasks whose movie is there: the recorded one, or a corrected one that is done."""
+        return SegmentationTask & ["motion_hash IS NULL", MotionCorrection.proj()]
 
     def make_fetch(self, key):
         task = (SegmentationTask * SegmentationParams & key).fetch1()
+        if task["method"] != METHOD:
+            return None, None, None
         return *movie_source(key, task["motion_hash"]), task["params"]
 
     def make_compute(self, key, arguments, edge, values):
+        if arguments is None:  # every task has a row, so that none of them waits for ever
+            return ({},)
         params = params_from_dict(CnmfeParams, values)
         params = replace(params, border_px=max(params.border_px, edge.border_px))
         resources = RESOURCES.get()
         check_writable(resources.settings)
-        return inspect_seeds(open_movie(**arguments), params, **resources.as_arguments()), edge
+        found = inspect_seeds(open_movie(**arguments), params, **resources.as_arguments())
+        return (inspection_row(found) | {"cropped_px": edge.cropped_px},)
 
-    def make_insert(self, key, found, edge):
-        self.insert1(
-            {
-                **key,
-                "correlation_image": found.images.corr,
-                "pnr_image": found.images.pnr,
-                "bin_rows_px": found.bin_px[0],
-                "bin_cols_px": found.bin_px[1],
-                "bin_frames": found.bin_frames,
-                "cropped_px": edge.cropped_px,
-                "versions": software_versions(),
-            }
-        )
+    def make_insert(self, key, row):
+        self.insert1({**key, **row, "versions": software_versions()})
+
+
+def inspection_row(found):
+    """Return the columns of `SeedInspection` that an inspection gives."""
+    return {
+        "correlation_image": found.images.corr,
+        "pnr_image": found.images.pnr,
+        "bin_rows_px": found.bin_px[0],
+        "bin_cols_px": found.bin_px[1],
+        "bin_frames": found.bin_frames,
+    }

@@ -9,6 +9,7 @@ from pipeline.plots import seeds_figure
 from pipeline.simulate.one_photon import simulate_one_photon
 from pipeline.simulate.one_photon_params import OnePhotonParams
 from populate_workers.populate import populate
+from populate_workers.queue import progress
 from schemas.connection import connect_session
 from schemas.ingest import Trial, ingest
 from schemas.motion import submit_motion
@@ -70,12 +71,15 @@ def test_a_one_photon_segmentation_finds_cells(haze):
 
 
 @pytest.mark.db
-def test_only_one_photon_tasks_are_inspected(haze):
-    done = haze.inspection.SeedInspection()
-    names = (done * haze.roi.SegmentationTask * haze.roi.SegmentationParams & KEY).to_arrays("name")
+def test_only_one_photon_tasks_have_images_and_no_task_waits(haze):
+    tasks = haze.roi.SegmentationTask * haze.roi.SegmentationParams.proj("name")
+    done = haze.inspection.SeedInspection.proj("correlation_image") * tasks.proj("name")
+    images = {row["name"]: row["correlation_image"] for row in (done & KEY).to_dicts()}
 
-    assert sorted(names) == ["one-photon", "strict"]
+    assert {name for name, image in images.items() if image is not None} == {"one-photon", "strict"}
+    assert images["default"] is None
     assert len(done & {"trial": "corrected"}) == 1
+    assert progress(haze)["seed_inspection"]["pending"] == 1  # of the trial that waits
 
 
 @pytest.mark.db

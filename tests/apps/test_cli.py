@@ -15,7 +15,14 @@ from apps.tables import read_only_sql
 from schemas.settings import PROJECT_VARIABLE, ProjectError
 
 ALL_COMMANDS = command_line(COMMANDS)
-STEPS = ["recording_info", "motion_correction", "motion_preview", "segmentation", "trace"]
+STEPS = [
+    "recording_info",
+    "motion_correction",
+    "motion_preview",
+    "seed_inspection",
+    "segmentation",
+    "trace",
+]
 
 
 @pytest.fixture

@@ -19,7 +19,14 @@ from schemas.store import INCOMING, stored_path
 
 pytestmark = pytest.mark.db
 
-STEPS = ["recording_info", "motion_correction", "motion_preview", "segmentation", "trace"]
+STEPS = [
+    "recording_info",
+    "motion_correction",
+    "motion_preview",
+    "seed_inspection",
+    "segmentation",
+    "trace",
+]
 
 
 @pytest.fixture(scope="module")
