@@ -23,6 +23,7 @@ COLUMNS = {
     "n_rois": st.column_config.NumberColumn("of", help="with the rejected ones"),
     "recording_info": "Info",
     "motion_correction": "Motion",
+    "seed_inspection": "Seeds",
     "segmentation": "Segmentation",
     "trace": "Traces",
 }

@@ -66,7 +66,7 @@ def test_fifty_kills_lose_and_repeat_nothing(lab, take_in, start):
 def check_all_done_once(lab):
     """Check that every task has one result with its files, and that nothing else is left."""
     done = {"recording_info": 3, "motion_correction": 6, "motion_preview": 6}
-    done |= {"segmentation": 6, "trace": 6}
+    done |= {"seed_inspection": 6, "segmentation": 6, "trace": 6}
     for step, counts in queue.progress(lab).items():
         expected = {"pending": 0, "reserved": 0, "done": done.get(step, 0), "error": 0}
         assert counts == expected, step
