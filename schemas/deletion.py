@@ -48,8 +48,11 @@ def doomed_by(database: Database, tasks: Any) -> Doomed:
     ------
     ProjectError
         If one of the tasks, or of what is made of them, is being computed now.
+    NotAllowed
+        If this account may not delete from all the tables that are concerned.
     """
     tables = list(dj.Diagram.cascade(_by_keys(tasks)))
+    _check_allowed(tables)
     for step, jobs in _jobs(database, tables):
         if jobs.reserved:
             raise ProjectError(
@@ -84,6 +87,8 @@ def delete_tasks(database: Database, tasks: Any) -> int:
     ------
     ProjectError
         If one of them is being computed now, or the store cannot be written.
+    NotAllowed
+        If this account may not delete from all the tables that are concerned; then nothing goes.
 
     Notes
     -----
@@ -118,8 +123,11 @@ def delete_params(table: Any, tasks: Any, name: str) -> None:
     ------
     ProjectError
         If there is none of that name, or there are tasks with it.
+    NotAllowed
+        If this account may not delete it.
     """
     key = find_params(table, name)
+    _check_allowed([table()])
     count = len(tasks & key)
     if count:
         raise ProjectError(
@@ -127,6 +135,12 @@ def delete_params(table: Any, tasks: Any, name: str) -> None:
             "to it; delete those first with: mesmerize delete"
         )
     (table & key).delete(prompt=False)
+
+
+def _check_allowed(tables: Iterable[Any]) -> None:
+    """Let the server refuse, table by table, to delete; no row is concerned."""
+    for table in tables:
+        (table & False).delete_quick()
 
 
 def _by_keys(tasks: Any) -> Any:

@@ -15,6 +15,7 @@ from pipeline.checks import check_in_range
 SETTINGS_FILE = "mesmerize.toml"
 DATAJOINT_FILE = "datajoint.json"
 SECRETS_FOLDER = ".secrets"
+PASSWORD_FILE = "database.password"
 PROJECT_VARIABLE = "MESMERIZE_PROJECT"
 STORE = "main"
 MEGABYTE = 1_000_000
@@ -190,8 +191,8 @@ def write_project(
     """
     secrets = folder / SECRETS_FOLDER
     secrets.mkdir(mode=0o700, parents=True)
-    (secrets / "database.password").touch(mode=0o600)
-    (secrets / "database.password").write_text(password)
+    (secrets / PASSWORD_FILE).touch(mode=0o600)
+    (secrets / PASSWORD_FILE).write_text(password)
     (secrets / ".gitignore").write_text("*\n")
     configuration = {"database": dict(database), "loglevel": "WARNING"}
     (folder / DATAJOINT_FILE).write_text(json.dumps(configuration, indent=2) + "\n")
@@ -202,6 +203,31 @@ def write_project(
         roots="\n".join(f"{name} = {json.dumps(path)}" for name, path in roots.items()),
     )
     (folder / SETTINGS_FILE).write_text(text)
+
+
+def renew_password(settings: Settings, password: str) -> bool:
+    """Keep the new password of the folder's own account where the old one was.
+
+    Parameters
+    ----------
+    settings : Settings
+        The project.
+    password : str
+        The new one.
+
+    Returns
+    -------
+    bool
+        Whether it was kept; not where the password comes from elsewhere.
+    """
+    file = settings.folder / SECRETS_FOLDER / PASSWORD_FILE
+    if "DJ_PASS" in os.environ or not file.is_file():
+        return False
+    aside = file.with_name(f"{PASSWORD_FILE}.new")
+    aside.touch(mode=0o600)
+    aside.write_text(password)
+    aside.replace(file)
+    return True
 
 
 def datajoint_config(settings: Settings) -> Config:
@@ -224,7 +250,7 @@ def datajoint_config(settings: Settings) -> Config:
     if config.database.user is None:
         config.database.user = read_secret_file(secrets, "database.user")
     if config.database.password is None:
-        config.database.password = read_secret_file(secrets, "database.password") or ""
+        config.database.password = read_secret_file(secrets, PASSWORD_FILE) or ""
     config.stores = _stores(config, settings)
     config.safemode = False  # our own commands ask before they delete
     return config
