@@ -11,6 +11,7 @@ import datajoint as dj
 from schemas.connection import Database
 from schemas.files import size_bytes
 from schemas.params import find_params
+from schemas.references import references, storing_tables
 from schemas.settings import ProjectError
 from schemas.store import check_writable
 
@@ -60,7 +61,7 @@ def doomed_by(database: Database, tasks: Any) -> Doomed:
                 "or stop its worker, and delete then."
             )
     counts = {table.full_table_name: len(table) for table in tables}
-    paths = frozenset(path for table in tables for path in _references(table))
+    paths = frozenset(path for table in tables for path in _paths(table))
     return Doomed(
         rows={name: count for name, count in counts.items() if count},
         paths=paths,
@@ -103,7 +104,7 @@ def delete_tasks(database: Database, tasks: Any) -> int:
         for _, jobs in _jobs(database, list(dj.Diagram.cascade(tasks))):
             jobs.delete_quick()
         tasks.delete(transaction=False, prompt=False)
-    left = {path for table in _storing_tables(database) for path in _references(table)}
+    left = {path for table in storing_tables(database) for path in _paths(table)}
     return sum(_remove(database.settings.store / path) for path in doomed.paths - left)
 
 
@@ -157,20 +158,9 @@ def _jobs(database: Database, tables: Iterable[Any]) -> Iterator[tuple[str, Any]
             yield step, computed().jobs & by_name[parent].keys()
 
 
-def _storing_tables(database: Database) -> Iterator[Any]:
-    """Yield the tables whose rows may refer to the store."""
-    for module in database.modules.values():
-        for name in module.schema.list_tables():
-            yield module.schema.get_table(name)
-
-
-def _references(table: Any) -> Iterator[str]:
-    """Yield the paths in the store that the rows of a table refer to; no file is opened."""
-    heading = table.heading
-    for name in (*heading.hash_objects, *heading.schema_objects):
-        codec = heading.attributes[name].codec
-        for row in table.proj(name).cursor(as_dict=True):
-            yield from (path for path, _ in codec.referenced_paths(row[name]))
+def _paths(table: Any) -> Iterator[str]:
+    """Yield the paths in the store that the rows of a table refer to."""
+    return (said["path"] for _, said in references(table))
 
 
 def _stored_bytes(path: Path) -> int:
