@@ -115,6 +115,24 @@ def with_article(role: str) -> str:
     return f"{'an' if role[0] in 'aeiou' else 'a'} {role}"
 
 
+def at_least(role: str | None, lowest: str) -> bool:
+    """Return whether a role may do what takes another one.
+
+    Parameters
+    ----------
+    role : str or None
+        The role of an account; None: it has none, and the server alone decides.
+    lowest : str
+        The role that it takes.
+
+    Examples
+    --------
+    >>> at_least("operator", "analyst")
+    True
+    """
+    return role is None or ROLES.index(role) >= ROLES.index(lowest)
+
+
 def role_name(prefix: str, role: str) -> str:
     """Return what a role of a project is called on its server."""
     return f"{prefix}{role}"

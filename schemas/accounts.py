@@ -1,5 +1,6 @@
 """The accounts of a project's people: made, listed, changed and removed on the server itself."""
 
+import os
 import re
 import secrets
 from typing import NamedTuple
@@ -7,7 +8,7 @@ from typing import NamedTuple
 from schemas.access import ROLES, role_name, with_article
 from schemas.connection import Database
 from schemas.roles import keep_grants, server_of
-from schemas.settings import ProjectError
+from schemas.settings import PASSWORD_FILE, SECRETS_FOLDER, ProjectError, Settings
 
 PASSWORD_BYTES = 15
 SHORTEST_PASSWORD = 8
@@ -207,6 +208,31 @@ def check_password(password: str, *, needed: bool) -> None:
             f"a password needs {SHORTEST_PASSWORD} characters or more; this one has "
             f"{len(password)}."
         )
+
+
+def renew_password(settings: Settings, password: str) -> bool:
+    """Keep the new password of the folder's own account where the old one was.
+
+    Parameters
+    ----------
+    settings : Settings
+        The project.
+    password : str
+        The new one.
+
+    Returns
+    -------
+    bool
+        Whether it was kept; not where the password comes from elsewhere.
+    """
+    file = settings.folder / SECRETS_FOLDER / PASSWORD_FILE
+    if "DJ_PASS" in os.environ or not file.is_file():
+        return False
+    aside = file.with_name(f"{PASSWORD_FILE}.new")
+    aside.touch(mode=0o600)
+    aside.write_text(password)
+    aside.replace(file)
+    return True
 
 
 def _make_roles(database: Database) -> None:

@@ -192,8 +192,11 @@ def connect_session(settings: Settings, account: Account | None = None) -> Datab
             for name in MODULES
         }
     except DataJointError as error:
+        user = connection.conn_info["user"]
+        connection.close()
         raise ProjectError(
-            f"the tables of {settings.folder} have not been made yet; "
-            "call once in its folder: mesmerize status"
+            f"the account {user!r} finds no tables {settings.schema_prefix}*: an admin gives it a "
+            f"role with: mesmerize users add {user}; tables that were never made are made by "
+            "calling once: mesmerize status"
         ) from error
     return Database(settings, connection, modules)

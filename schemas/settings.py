@@ -36,6 +36,9 @@ location = "store"          # corrected movies and other large arrays; relative 
 threads = {threads}
 memory_mb = 1000            # one job plans its memory to stay below this
 
+[app]
+idle_minutes = 60           # on a lab server, who is away for longer signs in again
+
 [data.roots]                # where movies may be read from: a name and a folder
 {roots}
 """
@@ -66,6 +69,9 @@ class Settings:
 
     memory_bytes: int
     """Memory that one job plans with."""
+
+    idle_s: float = 3600.0
+    """How long a session of the app lasts that nobody uses."""
 
     roots: Mapping[str, Path] = field(default_factory=dict)
     """Folders that movies are read from, by name."""
@@ -152,6 +158,8 @@ def _parse(folder: Path, values: dict[str, Any]) -> Settings:
     memory_mb = float(compute.get("memory_mb", 1000))
     check_in_range("threads", threads, 1, 1024)
     check_in_range("memory_mb", memory_mb, 100, 1e7)
+    idle_minutes = float(values.get("app", {}).get("idle_minutes", 60))
+    check_in_range("idle_minutes", idle_minutes, 0.05, 1440)
     return Settings(
         folder=folder,
         embedded=bool(values.get("server", {}).get("embedded", True)),
@@ -159,6 +167,7 @@ def _parse(folder: Path, values: dict[str, Any]) -> Settings:
         store=folder / values.get("store", {}).get("location", "store"),
         threads=threads,
         memory_bytes=int(memory_mb * MEGABYTE),
+        idle_s=60 * idle_minutes,
         roots={k: folder / v for k, v in dict(values.get("data", {}).get("roots", {})).items()},
     )
 
@@ -203,31 +212,6 @@ def write_project(
         roots="\n".join(f"{name} = {json.dumps(path)}" for name, path in roots.items()),
     )
     (folder / SETTINGS_FILE).write_text(text)
-
-
-def renew_password(settings: Settings, password: str) -> bool:
-    """Keep the new password of the folder's own account where the old one was.
-
-    Parameters
-    ----------
-    settings : Settings
-        The project.
-    password : str
-        The new one.
-
-    Returns
-    -------
-    bool
-        Whether it was kept; not where the password comes from elsewhere.
-    """
-    file = settings.folder / SECRETS_FOLDER / PASSWORD_FILE
-    if "DJ_PASS" in os.environ or not file.is_file():
-        return False
-    aside = file.with_name(f"{PASSWORD_FILE}.new")
-    aside.touch(mode=0o600)
-    aside.write_text(password)
-    aside.replace(file)
-    return True
 
 
 def datajoint_config(settings: Settings) -> Config:

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from apps import queries
-from apps.browser.session import with_database
-from apps.browser.steps import STEPS, failure_card, progress_bars, try_again
+from apps.browser.session import watching_database, why_not
+from apps.browser.steps import RETRYING, STEPS, failure_card, progress_bars, try_again
 from populate_workers.queue import failures, progress
 from schemas.connection import Database
 
@@ -32,7 +32,7 @@ def show() -> None:
 
 
 @st.fragment(run_every="2s")
-@with_database
+@watching_database
 def _show_live(database: Database) -> None:
     """Show the states as they are now."""
     progress_bars(progress(database))
@@ -59,7 +59,15 @@ def _show_failures(database: Database) -> None:
     if not found:
         st.caption("No job has failed.")
         return
-    action.button("Try all again", type="primary", icon=":material/refresh:", on_click=try_again)
+    reason = why_not(database, RETRYING)
+    action.button(
+        "Try all again",
+        type="primary",
+        icon=":material/refresh:",
+        on_click=try_again,
+        disabled=reason is not None,
+        help=reason,
+    )
     for failure in found:
         failure_card(failure)
 

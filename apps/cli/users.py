@@ -13,7 +13,7 @@ from rich.table import Table
 from schemas import accounts
 from schemas.access import ROLES, with_article
 from schemas.connection import Database, connect
-from schemas.settings import ProjectError, renew_password
+from schemas.settings import ProjectError
 
 cli = typer.Typer(
     help="Accounts of the people of this project, and what each may do.", no_args_is_help=True
@@ -115,7 +115,7 @@ def password(
     _refuse_on_embedded(database)
     new = _password(ask, password_stdin)
     accounts.change_password(database, name, new)
-    if name is None and renew_password(database.settings, new):
+    if name is None and accounts.renew_password(database.settings, new):
         print(f"This folder connects with it: {database.settings.folder / '.secrets'}")
     _show(new, shown=not (ask or password_stdin))
 
