@@ -18,6 +18,24 @@ def storing_tables(database: Database) -> Iterator[Any]:
                 yield table
 
 
+def storing_columns(database: Database, module: str, table: str) -> list[str]:
+    """Return the columns of a table whose values refer to the store; a queue of jobs has none.
+
+    Parameters
+    ----------
+    database : Database
+        The connected tables.
+    module : str
+        Name of the schema here.
+    table : str
+        Name of the table on the server.
+    """
+    if table.startswith("~"):
+        return []
+    heading = database.modules[module].schema.get_table(table).heading
+    return [str(name) for name in (*heading.hash_objects, *heading.schema_objects)]
+
+
 def references(table: Any) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """Yield the key of each row with what it says of an object; no object is opened.
 
