@@ -172,7 +172,8 @@ def _save_tables(
             progress("tables", done, len(tables))
             schema = f"{database.settings.schema_prefix}{module}"
             columns = columns_of(database.connection, schema, table)
-            with tempfile.TemporaryFile() as file:
+            # beside the archive: /tmp may be memory
+            with tempfile.TemporaryFile(dir=Path(tar.fileobj.name).parent) as file:
                 lines = lines_of(database.connection, schema, table, columns)
                 referring = storing_columns(database, module, table)
                 counts[f"{module}/{table}"] = _write_lines(file, columns, lines, referring, objects)
