@@ -25,6 +25,7 @@ DOCKER = Path(__file__).parents[1] / "docker"
 ROOT = DOCKER.parent
 IMAGES = ("Dockerfile", "caiman.Dockerfile")
 COMPOSE = yaml.safe_load((DOCKER / "compose.yaml").read_text())
+COMPUTE = ["work", "--until-done"] if "work" in COMMANDS else ["populate"]
 OURS = {name: s for name, s in COMPOSE["services"].items() if s["image"].startswith("mesmerize")}
 
 
@@ -217,8 +218,10 @@ def test_what_the_services_start_works_together(lab, folder):
     assert run(machine, ["mesmerize", "health"], **account("worker")).returncode == 0
     taken = run(machine, ["mesmerize", "ingest", str(movie), *where], **account("admin"))
     assert taken.returncode == 0, taken.stderr
-    computed = run(machine, ["mesmerize", "populate"], **account("worker"))
+    computed = run(machine, ["mesmerize", *COMPUTE], **account("worker"))
     assert computed.returncode == 0, computed.stderr
+    counts = json.loads(run(machine, ["mesmerize", "status", "--json"], **account("backup")).stdout)
+    assert counts["steps"]["recording_info"]["done"] == 1
     saved = run(machine, ["mesmerize", "backup", str(folder)], **account("backup"))
     assert saved.returncode == 0, saved.stderr
     assert len(list(folder.glob("*.mesmerize.tar"))) == 1

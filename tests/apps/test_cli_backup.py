@@ -5,6 +5,9 @@ import re
 import numpy as np
 import pytest
 
+from populate_workers.populate import populate
+from schemas.connection import connect
+
 pytestmark = pytest.mark.db
 
 
@@ -13,7 +16,7 @@ def test_a_project_is_saved_and_restored(embedded, mesmerize, monkeypatch, tmp_p
     np.save("data/t1.npy", np.random.default_rng(0).poisson(9, (20, 32, 32)).astype(np.uint16))
     where = ("--animal", "m1", "--session", "2026-11-22", "--trial", "t1")
     mesmerize("ingest", "data/t1.npy", *where, "--rate-hz", 30)
-    mesmerize("populate")
+    populate(connect(embedded.settings), watch=lambda outcome: None)
 
     for _ in range(2):
         code, out, _ = mesmerize("backup", tmp_path, "--keep", "1")

@@ -6,6 +6,9 @@ import os
 import numpy as np
 import pytest
 
+from populate_workers.populate import populate
+from schemas.connection import connect
+
 pytestmark = pytest.mark.db
 
 
@@ -16,7 +19,7 @@ def ingested(embedded, monkeypatch, mesmerize):
     np.save("data/t1.npy", np.random.default_rng(0).poisson(9, (20, 32, 32)).astype(np.uint16))
     where = ("--animal", "m1", "--session", "2026-11-22", "--trial", "t1")
     mesmerize("ingest", "data/t1.npy", *where, "--rate-hz", 30)
-    assert mesmerize("populate")[0] == 0
+    populate(connect(embedded.settings), watch=lambda outcome: None)
     return embedded
 
 

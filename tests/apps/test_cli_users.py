@@ -134,9 +134,9 @@ def test_ones_own_new_password_is_kept_by_the_folder(here, vera, mesmerize, tmp_
         f"Error: the account {vera!r} is a viewer and may not manage accounts; "
         "an admin of the project can do it, or give the account another role.\n"
     )
-    code, _, err = mesmerize("retry")
+    code, _, err = mesmerize("params", "delete", "motion", "default")
     assert code == 1
-    assert "is a viewer and may not delete rows of the table" in err
+    assert "is a viewer and may not delete rows of the table '#motion_params'" in err
 
 
 def test_on_the_embedded_server_an_account_guards_against_mistakes(
