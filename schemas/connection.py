@@ -9,7 +9,6 @@ from typing import Any
 
 import datajoint as dj
 from datajoint.errors import DataJointError
-from pydantic import SecretStr
 
 from schemas import server
 from schemas.access import Account, NotAllowed, ProjectConnection, own_role
@@ -88,7 +87,7 @@ def open_connection(settings: Settings, account: Account | None = None) -> Any:
         config.database.use_tls = False
     options = config.database
     if account is not None:
-        options.user, options.password = account.user, SecretStr(account.password)
+        options.user, options.password = account.user, account.password
     password = options.password.get_secret_value() if options.password else ""
     try:
         connection = ProjectConnection(

@@ -100,10 +100,18 @@ def why_not(database: Database, lowest: str) -> str | None:
 
 
 def session_database() -> Database:
-    """Return the session's own connection, made when it is first asked for."""
+    """Return the session's own connection, made when it is first asked for.
+
+    Raises
+    ------
+    ProjectError
+        If nobody has signed in to a session on a lab server, or the server is away.
+    """
     if DATABASE not in st.session_state:
-        account = st.session_state.get(ACCOUNT)
-        st.session_state[DATABASE] = connect_session(load_settings(), account)
+        settings, account = load_settings(), st.session_state.get(ACCOUNT)
+        if account is None and not settings.embedded:  # never with the account of the folder
+            raise ProjectError("nobody has signed in to this session; reload the page.")
+        st.session_state[DATABASE] = connect_session(settings, account)
     return st.session_state[DATABASE]
 
 
@@ -135,6 +143,7 @@ def _guarded(show: Callable[..., None], *, is_use: bool) -> Callable[..., None]:
             try:
                 if _is_of_nobody(is_use=is_use):
                     st.rerun()
+                    return  # a callback cannot run the page again: that comes by itself
                 show(session_database(), *args)
             except ProjectError as error:
                 st.error(str(error))

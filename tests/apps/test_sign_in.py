@@ -15,6 +15,7 @@ from schemas.access import ROLES
 from schemas.connection import connect
 from schemas.ingest import Trial, ingest
 from schemas.motion import submit_motion
+from schemas.settings import ProjectError
 from schemas.setup import parse_server
 
 PASSWORD = "deep blue sea"
@@ -223,6 +224,33 @@ def test_a_session_ends_that_nobody_uses(app, lab_server):
     assert "You were signed out, because you were away for 60 minutes." in words_of(app)
     assert not app.get("metric")
     assert session.ACCOUNT not in app.session_state
+
+
+@pytest.mark.db
+@pytest.mark.parametrize("role", ["viewer", "operator"])
+def test_a_click_in_a_session_that_is_over_does_nothing(app, lab_server, role, monkeypatch):
+    """Least of all with the account of the project folder, which is the owner's here."""
+    monkeypatch.setattr(steps, "why_not", lambda database, role: None)
+    enter(app, name_of(lab_server, role))
+    app.switch_page("jobs.py").run()
+    button = next(button for button in app.button if button.label == "Try again")
+    app.session_state[session.SEEN] = time.monotonic() - 3601
+
+    button.click().run()
+
+    jobs = connect(lab_server.settings).motion.MotionCorrection().jobs
+    assert len(jobs.errors) == 1
+    assert session.ACCOUNT not in app.session_state
+    assert [title.value for title in app.title] == ["Mesmerize"]
+
+
+@pytest.mark.db
+def test_nobody_s_session_has_no_connection(lab_server, monkeypatch):
+    monkeypatch.setenv("MESMERIZE_PROJECT", str(lab_server.settings.folder))
+    monkeypatch.setattr(session.st, "session_state", {})
+
+    with pytest.raises(ProjectError, match="nobody has signed in to this session"):
+        session.session_database()
 
 
 @pytest.mark.db
