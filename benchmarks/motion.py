@@ -21,7 +21,6 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -123,7 +122,11 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def speed(folder: Path, options: argparse.Namespace) -> None:
-    """Print times relative to transforming each frame forth and back, engine and floor in turn."""
+    """Print times relative to transforming each frame forth and back, engine and floor in turn.
+
+    The floor is what one thread takes; the last column holds the engine against a floor that has
+    as many threads as the engine.
+    """
     file = folder / "speed.tif"
     params = TwoPhotonParams(n_frames=options.frames, **SPEED_SCENE)
     simulated = simulate_two_photon(params, rng=np.random.default_rng(0), out=file)
@@ -133,52 +136,61 @@ def speed(folder: Path, options: argparse.Namespace) -> None:
         found = correct(movie, PARAMS[mode], folder, options.threads)  # compiles
         left = left_by_axis(found, simulated, PARAMS[mode])
         floors, times = timed_in_turn(movie, mode, folder, options)
-        ratio = statistics.median(t / f for t, f in zip(times, floors, strict=True))
-        floor = statistics.median(floors)
-        ours = Other("", statistics.median(times), left[""], left.get(", patches"))
-        rows.append(_speed_row(f"ours, {mode}", ours, floor, ratio))
+        taken = Other("", statistics.median(times), left[""], left.get(", patches"))
+        rows.append(_speed_row(f"ours, {mode}", taken, floors, times))
         for name in SCRIPTS:
             interpreter = getattr(options, name.lower())
             if interpreter is None:
                 continue
-            others, floors = [], [floor_s(movie, options.threads)]
+            others, floors = [], []
             for _ in range(min(options.runs, OTHER_RUNS)):
+                floors.append(floors_s(movie, options.threads))
                 other = measure_other(name, interpreter, file, mode, simulated, options.threads)
-                floors.append(floor_s(movie, options.threads))
                 if isinstance(other, str):
                     failures.append(other)
                     break
                 others.append(other)
             if others:
-                rows.append(_row_of_others(f"{name}, {mode}", others, floors))
+                times = [other.seconds for other in others]
+                taken = others[0]._replace(seconds=statistics.median(times))
+                rows.append(_speed_row(f"{name} {taken.version}, {mode}", taken, floors, times))
     print(f"256 x 256 x {options.frames}, medians of {options.runs} runs\n")
-    columns = ("engine", "time (s)", "floor (s)", "ratio", "left (px)", "left in patches (px)")
-    print_table(columns, rows)
+    print_table(
+        (
+            "engine",
+            "time (s)",
+            "floor (s)",
+            "time / floor",
+            f"floor, {options.threads} threads (s)",
+            "time / that",
+            "left (px)",
+            "left in patches (px)",
+        ),
+        rows,
+    )
     print("\n".join(dict.fromkeys(failures)))
 
 
-def _row_of_others(title: str, found: list[Other], floors: list[float]) -> list[str]:
-    """Return the row of another program, each run relative to the floor before and after it."""
-    around = [(before + after) / 2 for before, after in pairwise(floors)]
-    ratio = statistics.median(o.seconds / f for o, f in zip(found, around, strict=True))
-    taken = found[0]._replace(seconds=statistics.median(o.seconds for o in found))
-    return _speed_row(f"{title} ({taken.version})", taken, statistics.median(around), ratio)
-
-
-def _speed_row(title: str, taken: Other, floor: float, ratio: float) -> list[str]:
-    """Return a row of the table of speed."""
-    left, patches = taken.left_px, taken.left_patches_px
-    numbers = [f"{taken.seconds:.2f}", f"{floor:.2f}", f"{ratio:.2f}", f"{left:.3f}"]
-    return [title, *numbers, "" if patches is None else f"{patches:.3f}"]
+def _speed_row(
+    title: str, taken: Other, floors: list[tuple[float, float]], times: list[float]
+) -> list[str]:
+    """Return a row of the table of speed; a ratio is the median over runs next to each other."""
+    numbers = [f"{taken.seconds:.2f}"]
+    for each in zip(*floors, strict=True):
+        ratio = statistics.median(time / floor for time, floor in zip(times, each, strict=True))
+        numbers += [f"{statistics.median(each):.2f}", f"{ratio:.2f}"]
+    patches = taken.left_patches_px
+    left = [f"{taken.left_px:.3f}", "" if patches is None else f"{patches:.3f}"]
+    return [title, *numbers, *left]
 
 
 def timed_in_turn(
     movie: Movie, mode: str, folder: Path, options: argparse.Namespace
-) -> tuple[list[float], list[float]]:
-    """Return the times of the floor and of the engine, measured in turn."""
+) -> tuple[list[tuple[float, float]], list[float]]:
+    """Return the times of the floors and of the engine, measured in turn."""
     floors, times = [], []
     for _ in range(options.runs):
-        floors.append(floor_s(movie, options.threads))
+        floors.append(floors_s(movie, options.threads))
         started = time.perf_counter()
         correct(movie, PARAMS[mode], folder, options.threads)
         times.append(time.perf_counter() - started)
@@ -279,14 +291,20 @@ def correct(movie: Movie, params: MotionParams, folder: Path, threads: int) -> M
     return result
 
 
-def floor_s(movie: Movie, threads: int) -> float:
-    """Return how long it takes to transform each frame forth and back."""
+def floors_s(movie: Movie, threads: int) -> tuple[float, float]:
+    """Return how long it takes to transform each frame forth and back, with one thread and more."""
+    one, several = (_floor_s(movie, workers) for workers in (1, threads))
+    return one, several
+
+
+def _floor_s(movie: Movie, workers: int) -> float:
+    """Return how long it takes with some threads."""
     seconds = 0.0
     for start in range(0, movie.n_frames, FLOOR_FRAMES):
         frames = movie[start : start + FLOOR_FRAMES].astype(np.float32)
         started = time.perf_counter()
-        spectra = fft.rfft2(frames, workers=threads)
-        fft.irfft2(spectra, frames.shape[1:], workers=threads)
+        spectra = fft.rfft2(frames, workers=workers)
+        fft.irfft2(spectra, frames.shape[1:], workers=workers)
         seconds += time.perf_counter() - started
     return seconds
 

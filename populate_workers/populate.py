@@ -1,17 +1,28 @@
-"""Filling the computed tables: one job after the other, in the order of dependency."""
+"""Filling the computed tables in this process: one job after the other, in order of dependency."""
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
-from populate_workers.queue import free_dead, progress, release
+from pipeline.blocks import Progress
+from populate_workers.attempt import Attempt
+from populate_workers.computation import compute
+from populate_workers.heart import Heart
+from populate_workers.history import facts
+from populate_workers.liveness import Watch, free_left_over, leave, register
+from populate_workers.patience import patiently
+from populate_workers.report import Reporter
+from populate_workers.taking import Chooser
 from schemas.connection import Database
+from schemas.resources import RESOURCES
+from schemas.store import clear_aside
 
 POLL_S = 2.0
 
 
 class Outcome(NamedTuple):
-    """What became of one job."""
+    """What became of one attempt."""
 
     step: str
     """Name of the step."""
@@ -23,17 +34,21 @@ class Outcome(NamedTuple):
     """How long it took, in seconds."""
 
     error: str | None
-    """Why it failed; None: it is done."""
+    """Why it is not done; None: it is."""
+
+    will_run_again: bool = False
+    """Whether the job is pending again."""
 
 
-Watch = Callable[[Outcome], None]
+Watcher = Callable[[Outcome], None]
 
 
-def populate(database: Database, *, until_done: bool = False, watch: Watch) -> None:
-    """Compute what is to be computed.
+def populate(database: Database, *, until_done: bool = False, watch: Watcher) -> None:
+    """Compute what is to be computed, in this process.
 
     A job that fails stays in the queue with its reason and the others go on. When the process is
-    interrupted, its job goes back to pending.
+    interrupted, its job goes back to pending. Workers with a process for each job are started by
+    `populate_workers.supervisor.Supervisor`.
 
     Parameters
     ----------
@@ -44,59 +59,50 @@ def populate(database: Database, *, until_done: bool = False, watch: Watch) -> N
     watch : callable
         Told the outcome of each job.
     """
-    while True:
-        ran = sum(_populate_step(step, table(), watch) for step, table in database.steps())
-        if ran:
-            continue
-        if not until_done or not any(state["reserved"] for state in progress(database).values()):
-            return
-        time.sleep(POLL_S)
-
-
-def _populate_step(step: str, table: Any, watch: Watch) -> int:
-    """Run the jobs of a step that are ready; return how many this process ran."""
-    free_dead(table)
-    table.jobs.refresh(delay=-1)
-    outcomes = 0
-    for key in table.jobs.pending.keys(order_by="priority, scheduled_time"):
-        outcome = _run(step, table, key)
-        if outcome is not None:
-            watch(outcome)
-            outcomes += 1
-    return outcomes
-
-
-def _run(step: str, table: Any, key: dict[str, Any]) -> Outcome | None:
-    """Run one job; None: another process was faster."""
-    began = time.monotonic()
+    free_dead(database)
+    worker_id = register(database, slots=1, memory_bytes=database.settings.memory_bytes)
+    heart = Heart(database.settings, database.worker.Worker().full_table_name, worker_id)
+    chooser = Chooser(database, worker_id, facts())
+    before = RESOURCES.get()
     try:
-        result = table.populate(
-            key,
-            reserve_jobs=True,
-            refresh=False,
-            suppress_errors=True,
-            return_exception_objects=True,
-        )
-    except SystemExit:
-        release(table, key)
-        raise
+        while True:
+            attempt = patiently(database, lambda: chooser.next(_anything))
+            if attempt is not None:
+                watch(_run(database, attempt, before.progress))
+            elif not until_done or chooser.is_all_done:
+                return
+            else:
+                time.sleep(POLL_S)
+                free_dead(database)
+    finally:
+        RESOURCES.set(before)
+        heart.stop()
+        leave(database, worker_id)
+
+
+def _anything(*_: object) -> None:
+    """Refuse no job: who computes in this process knows what it can."""
+
+
+def free_dead(database: Database) -> int:
+    """Free the jobs whose process on this machine is gone, and those that nobody holds."""
+    return Watch(database).reap() + free_left_over(database)
+
+
+def _run(database: Database, attempt: Attempt, progress: Progress) -> Outcome:
+    """Compute a reserved job here."""
+    began = time.monotonic()
+    report = Reporter(database.settings, database.worker.RunLog().full_table_name, attempt)
+
+    def both(phase: str, done: int, total: int) -> None:
+        progress(phase, done, total)
+        report(phase, done, total)
+
+    RESOURCES.set(replace(RESOURCES.get(), progress=both, attempt_id=attempt.attempt_id))
+    try:
+        ending = compute(database, attempt)
+    finally:
+        report.close()
+        clear_aside(database.settings, attempt.attempt_id)
     seconds = time.monotonic() - began
-    for _, error in result["error_list"]:
-        if isinstance(error, KeyboardInterrupt):
-            release(table, key)
-            raise error
-        if _was_outrun(error):
-            release(table, key)
-            table.jobs.refresh(key, delay=-1)
-            return _run(step, table, key)
-        return Outcome(step, key, seconds, str(error) or type(error).__name__)
-    return Outcome(step, key, seconds, None) if result["success_count"] else None
-
-
-def _was_outrun(error: BaseException) -> bool:
-    """Return whether another worker stored the same array at the same moment.
-
-    DataJoint 2.3 writes equal content through one temporary file: of two writers, one finds it
-    gone.
-    """
-    return isinstance(error, FileNotFoundError) and str(error.filename).endswith(".saving")
+    return Outcome(attempt.step, attempt.key, seconds, ending.reason if ending else None)

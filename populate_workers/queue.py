@@ -1,16 +1,20 @@
 """The job queue of every step: its states are queries, its transitions are verbs."""
 
-import os
-import platform
+from datetime import datetime
 from typing import Any, NamedTuple
 
+from populate_workers.attempt import Ending, end
+from populate_workers.liveness import account, running_attempts
+from populate_workers.taking import ALL, refresh
 from schemas.connection import Database
 from schemas.settings import ProjectError
 
 SENTENCES = ("ProjectError", "ValueError")
-"""Errors whose text is a sentence for a person."""
+"""Errors whose text is a sentence for a person, where DataJoint itself wrote them."""
 
 STATES = ("pending", "reserved", "done", "error")
+PRIORITIES = (-128, 127)
+"""Of a job; the lower, the more urgent."""
 
 
 class Failure(NamedTuple):
@@ -49,11 +53,12 @@ def progress(database: Database) -> dict[str, dict[str, int]]:
         For each step in the order of dependency, the number of jobs that are ``pending`` (those
         that wait for an earlier step included), ``reserved`` (running), ``done`` and ``error``.
     """
-    return {step: _count(table()) for step, table in database.steps()}
+    return {step: _count(database, step) for step, _ in database.steps()}
 
 
-def _count(table: Any) -> dict[str, int]:
-    jobs = table.jobs.progress()
+def _count(database: Database, step: str) -> dict[str, int]:
+    table = database.step(step)()
+    jobs = database.jobs(step).progress()
     done = len(table)
     (parent,) = table.parents(primary=True, as_objects=True)
     open_jobs = len(parent) - done - jobs["reserved"] - jobs["error"] - jobs["ignore"]
@@ -64,8 +69,8 @@ def _count(table: Any) -> dict[str, int]:
 def failures(database: Database) -> list[Failure]:
     """List the jobs that ended in error, the newest first."""
     found = []
-    for step, table in database.steps():
-        jobs = table().jobs
+    for step, _ in database.steps():
+        jobs = database.jobs(step)
         for row in jobs.errors.to_dicts():
             key = {name: row[name] for name in jobs.primary_key}
             story = row["error_stack"] or ""
@@ -76,63 +81,198 @@ def failures(database: Database) -> list[Failure]:
 
 
 def _reason(row: dict[str, Any]) -> str:
-    """Return why a job failed: our own sentences as they are, others with the error's name."""
+    """Return why a job failed: sentences as they are, other errors with their names."""
     kind, _, sentence = row["error_message"].partition(": ")
     return sentence if sentence and kind in SENTENCES else str(row["error_message"])
 
 
-def retry(database: Database, step: str | None = None, key: dict[str, Any] | None = None) -> int:
-    """Put failed jobs back to pending.
+def retry(
+    database: Database,
+    step: str | None = None,
+    key: dict[str, Any] | None = None,
+    *,
+    containing: str = "",
+) -> int:
+    """Put failed jobs back to pending; how often they ended their process is forgotten.
 
     Parameters
     ----------
     database : Database
         The connected tables.
-    step : str
+    step : str or None
         Name of a step; None: all.
-    key : dict
+    key : dict or None
         Key of one job, or of several; None: all.
+    containing : str
+        Only those whose reason contains this text.
 
     Returns
     -------
     int
         Number of jobs put back.
+    """
+    change = "status='pending', version='', error_message='', created_time=CURRENT_TIMESTAMP(3)"
+    was = "status='error' AND POSITION(%s IN error_message) > 0"
+    return _change(database, step, key, f"SET {change}", was, containing)
+
+
+def pause(database: Database, step: str | None = None) -> None:
+    """Take no more jobs of a step, None: of any; what runs goes on."""
+    row = {"step": _known(database, step) or ALL, "account": account()}
+    database.worker.Pause().insert1(row, skip_duplicates=True)
+
+
+def resume(database: Database, step: str | None = None) -> int:
+    """Take jobs of a step again, None: of all; return how many pauses have ended."""
+    paused = database.worker.Pause()
+    chosen = paused & {"step": _known(database, step)} if step else paused
+    return int(chosen.delete_quick(get_count=True))
+
+
+def paused(database: Database) -> list[str]:
+    """Return the steps that are paused; ``all`` stands for every step."""
+    return [str(step) for step in database.worker.Pause().to_arrays("step")]
+
+
+def abort(
+    database: Database,
+    step: str | None = None,
+    key: dict[str, Any] | None = None,
+    *,
+    by: str | None = None,
+) -> int:
+    """End running jobs; they are errors then, and can be retried.
+
+    Parameters
+    ----------
+    database : Database
+        The connected tables.
+    step : str or None
+        Name of a step; None: all.
+    key : dict or None
+        Key of one job, or of several; None: all.
+    by : str or None
+        Who wants it; None: the account of this process.
+
+    Returns
+    -------
+    int
+        Number of jobs that ended; their processes end within seconds.
+    """
+    step = _known(database, step)
+    ending = Ending(outcome="aborted", reason=f"aborted by {by or account()}.")
+    chosen = [
+        attempt
+        for attempt in running_attempts(database, {"step": step} if step else {})
+        if not key
+        or {name: str(value) for name, value in key.items()}.items() <= attempt.key.items()
+    ]
+    return sum(end(database, attempt, ending) for attempt in chosen) + _free_foreign(
+        database, step, key
+    )
+
+
+def _free_foreign(database: Database, step: str | None, key: dict[str, Any] | None) -> int:
+    """Put back what a ``populate()`` of DataJoint's own holds: its process cannot be told."""
+    was = "status='reserved' AND version=''"
+    return _change(database, step, key, "SET status='pending'", was)
+
+
+def ignore(database: Database, step: str | None = None, key: dict[str, Any] | None = None) -> int:
+    """Leave jobs that wait or failed alone for good; return how many."""
+    _complete_queues(database, step)
+    was = "status IN ('pending', 'error')"
+    return _change(database, step, key, "SET status='ignore'", was)
+
+
+def heed(database: Database, step: str | None = None, key: dict[str, Any] | None = None) -> int:
+    """Take ignored jobs back to pending; return how many."""
+    return _change(database, step, key, "SET status='pending', version=''", "status='ignore'")
+
+
+def prioritise(
+    database: Database, priority: int, step: str | None = None, key: dict[str, Any] | None = None
+) -> int:
+    """Change how urgent waiting jobs are; return how many.
+
+    Parameters
+    ----------
+    database : Database
+        The connected tables.
+    priority : int
+        The lower, the more urgent; a new job has 5.
+    step : str or None
+        Name of a step; None: all.
+    key : dict or None
+        Key of one job, or of several; None: all.
 
     Raises
     ------
     ProjectError
-        If there is no such step.
+        If the priority is out of range.
     """
-    steps = dict(database.steps())
+    low, high = PRIORITIES
+    if not low <= priority <= high:
+        raise ProjectError(f"a priority must be between {low} and {high}; got {priority}.")
+    _complete_queues(database, step)
+    was = "status='pending' AND priority <> %s"
+    return _change(database, step, key, f"SET priority={int(priority)}", was, priority)
+
+
+def schedule(
+    database: Database, when: datetime, step: str | None = None, key: dict[str, Any] | None = None
+) -> int:
+    """Let waiting jobs begin no earlier than at a time; return how many.
+
+    Parameters
+    ----------
+    database : Database
+        The connected tables.
+    when : datetime
+        Of this machine's clock; now or earlier: as soon as a worker is free.
+    step : str or None
+        Name of a step; None: all.
+    key : dict or None
+        Key of one job, or of several; None: all.
+    """
+    _complete_queues(database, step)
+    wait_s = max(0.0, (when - datetime.now(when.tzinfo)).total_seconds())
+    ahead = database.connection.adapter.interval_expr(round(wait_s, 3), "second")
+    change = f"SET scheduled_time = CURRENT_TIMESTAMP(3) + {ahead}"
+    return _change(database, step, key, change, "status='pending'")
+
+
+def _complete_queues(database: Database, step: str | None) -> None:
+    """Give every job that is possible its place in the queue, so that it can be changed."""
+    steps = [step for step, _ in database.steps()] if step is None else [step]
+    refresh(database, [step for step in steps if _known(database, step)])
+
+
+def _known(database: Database, step: str | None) -> str | None:
+    """Return the name of a step, or refuse it."""
+    steps = [name for name, _ in database.steps()]
     if step is not None and step not in steps:
         raise ProjectError(f"there is no step {step!r}; the steps are: {', '.join(steps)}.")
-    chosen = steps if step is None else {step: steps[step]}
-    return sum(_put_back(table().jobs.errors & (key or {})) for table in chosen.values())
+    return step
 
 
-def free_dead(table: Any) -> int:
-    """Put back the jobs whose process on this machine is gone; return how many."""
-    here = table.jobs.reserved & {"host": platform.node()}
-    dead = [row for row in here.to_dicts() if not _alive(row["pid"])]
-    names = table.jobs.primary_key
-    return sum(_put_back(here & {name: row[name] for name in names}) for row in dead)
-
-
-def release(table: Any, key: dict[str, Any]) -> None:
-    """Put back a job that was stopped before its end."""
-    _put_back(table.jobs & key & "status in ('reserved', 'error')")
-
-
-def _put_back(jobs: Any) -> int:
-    """Take jobs off the queue; the next refresh queues them anew as pending."""
-    return int(jobs.delete_quick(get_count=True))
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # it lives and is another user's
-        return True
-    return True
+def _change(
+    database: Database,
+    step: str | None,
+    key: dict[str, Any] | None,
+    change: str,
+    was: str,
+    *values: Any,
+) -> int:
+    """Change the jobs that are chosen and in the state they were; return how many."""
+    chosen = [name for name, _ in database.steps() if _known(database, step) in (None, name)]
+    count = 0
+    for name in chosen:
+        jobs = database.jobs(name)
+        quote = jobs.adapter.quote_identifier
+        columns = [column for column in jobs.primary_key if column in (key or {})]
+        where = "".join(f" AND {quote(column)}=%s" for column in columns)
+        query = f"UPDATE {jobs.full_table_name} {change} WHERE {was}{where}"
+        args = (*values, *((key or {})[column] for column in columns))
+        count += database.connection.query(query, args=args).rowcount
+    return count

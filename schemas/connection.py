@@ -3,7 +3,7 @@
 import importlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
@@ -16,7 +16,7 @@ from schemas.resources import RESOURCES, Resources
 from schemas.roles import keep_grants
 from schemas.settings import ProjectError, Settings, datajoint_config, load_settings
 
-MODULES = ("project", "animal", "session", "motion", "roi", "sample")
+MODULES = ("project", "animal", "session", "motion", "roi", "sample", "worker")
 """The schemas, each after those that it refers to."""
 
 STEPS = {
@@ -44,6 +44,9 @@ class Database:
     modules: dict[str, ModuleType]
     """The schemas by name."""
 
+    queues: dict[str, Any] = field(default_factory=dict)
+    """DataJoint's queues of the steps, as far as they were asked for."""
+
     def __getattr__(self, name: str) -> ModuleType:
         try:
             return self.modules[name]
@@ -54,6 +57,12 @@ class Database:
         """Return the computed table of a step."""
         module, table = STEPS[name]
         return getattr(self.modules[module], table)
+
+    def jobs(self, name: str) -> Any:
+        """Return the queue of a step; DataJoint reads all dependencies anew to make one."""
+        if name not in self.queues:
+            self.queues[name] = self.step(name)().jobs
+        return self.queues[name]
 
     def steps(self) -> Iterator[tuple[str, Any]]:
         """Yield the steps and their computed tables in the order of dependency."""
@@ -164,8 +173,8 @@ def _make_tables(database: Database) -> None:
         module.schema.database = None  # a process may change servers; only tests do
         schema = f"{database.settings.schema_prefix}{name}"
         module.schema.activate(schema, connection=database.connection)
-    for _, table in database.steps():
-        _ = table.jobs  # makes the queue now: two workers that make it at once would clash
+    for name in STEPS:
+        database.jobs(name)  # makes the queue now: two workers that make it at once would clash
 
 
 def connect_session(settings: Settings, account: Account | None = None) -> Database:

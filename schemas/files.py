@@ -51,7 +51,7 @@ def unchanged(row: dict[str, Any], settings: Settings) -> Path:
     """
     path = settings.resolve(row["root"], row["path"])
     if not path.exists():
-        raise ProjectError(f"the file {path} is missing; put it back, then: mesmerize retry")
+        raise ProjectError(f"the file {path} is missing; put it back, then: mesmerize jobs retry")
     size = size_bytes(path)
     if size != row["size_bytes"]:
         raise ProjectError(

@@ -17,6 +17,10 @@ class Resources:
     progress: Progress = no_progress
     """Told the phase, what is done and what there is to do."""
 
+    attempt_id: str = ""
+    """Of the worker's attempt that computes: what it makes aside in the store is its own, and is
+    cleared away at its end."""
+
     def as_arguments(self) -> dict[str, object]:
         """Return the keyword arguments that the long steps of `pipeline` share."""
         return {

@@ -11,6 +11,7 @@ from typing import Any
 from datajoint.settings import Config, read_secret_file
 
 from pipeline.checks import check_in_range
+from schemas.worker_settings import WorkerSettings, parse_workers
 
 SETTINGS_FILE = "mesmerize.toml"
 DATAJOINT_FILE = "datajoint.json"
@@ -38,6 +39,16 @@ memory_mb = 1000            # one job plans its memory to stay below this
 
 [app]
 idle_minutes = 60           # on a lab server, who is away for longer signs in again
+
+[workers]
+# memory_mb = 12000         # for all jobs of a machine together; without: most of what it has
+# beat_s = 10               # a worker that is silent for three times as long is taken for dead
+# kills = 3                 # a job that ended its process so often is an error
+# patience_s = 600          # how long a finished job waits for a server that is away
+# time_limit_s = 86400      # longer jobs are ended and are errors
+
+[limits]                    # jobs of a step at once, on all machines together
+# segmentation = 1
 
 [data.roots]                # where movies may be read from: a name and a folder
 {roots}
@@ -72,6 +83,9 @@ class Settings:
 
     idle_s: float = 3600.0
     """How long a session of the app lasts that nobody uses."""
+
+    workers: WorkerSettings = WorkerSettings()
+    """How workers behave."""
 
     roots: Mapping[str, Path] = field(default_factory=dict)
     """Folders that movies are read from, by name."""
@@ -168,6 +182,7 @@ def _parse(folder: Path, values: dict[str, Any]) -> Settings:
         threads=threads,
         memory_bytes=int(memory_mb * MEGABYTE),
         idle_s=60 * idle_minutes,
+        workers=parse_workers(values.get("workers", {}), values.get("limits", {})),
         roots={k: folder / v for k, v in dict(values.get("data", {}).get("roots", {})).items()},
     )
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from datajoint.storage import build_object_path
 
+from schemas.resources import RESOURCES
 from schemas.settings import ProjectError, Settings
 
 INCOMING = "_incoming"
@@ -23,7 +24,7 @@ def check_writable(settings: Settings) -> None:
     ProjectError
         If the store cannot be written.
     """
-    probe = settings.store / INCOMING / uuid.uuid4().hex
+    probe = _aside(settings) / uuid.uuid4().hex
     try:
         probe.mkdir(parents=True)
         probe.rmdir()
@@ -32,6 +33,22 @@ def check_writable(settings: Settings) -> None:
             f"the store {settings.store} cannot be written: {error.strerror}; "
             "check its permissions, or [store] in mesmerize.toml."
         ) from error
+
+
+def _aside(settings: Settings) -> Path:
+    """Return where folders are made: in one of the attempt, where a worker's attempt runs."""
+    return settings.store / INCOMING / _attempt_id()
+
+
+def _attempt_id() -> str:
+    """Return the worker's attempt that runs here; "": none."""
+    resources = RESOURCES.get(None)
+    return resources.attempt_id if resources else ""
+
+
+def clear_aside(settings: Settings, attempt_id: str) -> None:
+    """Remove what an attempt that has ended made aside in the store."""
+    shutil.rmtree(settings.store / INCOMING / attempt_id, ignore_errors=True)
 
 
 @contextmanager
@@ -44,7 +61,7 @@ def new_folder(settings: Settings, suffix: str) -> Iterator[Path]:
         If the store cannot be written.
     """
     check_writable(settings)
-    folder = settings.store / INCOMING / f"{uuid.uuid4().hex}{suffix}"
+    folder = _aside(settings) / f"{uuid.uuid4().hex}{suffix}"
     try:
         yield folder
     except BaseException:
@@ -56,7 +73,8 @@ def new_folder(settings: Settings, suffix: str) -> Iterator[Path]:
 def adopted(table: Any, key: dict[str, Any], field: str, folder: Path) -> Iterator[dict[str, Any]]:
     """Move a folder to the place of a row's ``<object@>`` field and yield what the row stores.
 
-    When the insertion inside the ``with`` fails, the folder goes.
+    When the insertion inside the ``with`` fails, the folder goes; that of a worker's attempt goes
+    back to where it was, because the worker may insert it again.
 
     Parameters
     ----------
@@ -93,7 +111,10 @@ def adopted(table: Any, key: dict[str, Any], field: str, folder: Path) -> Iterat
             "timestamp": datetime.now(UTC).isoformat(),
         }
     except BaseException:
-        shutil.rmtree(place, ignore_errors=True)
+        if _attempt_id():
+            place.rename(folder)
+        else:
+            shutil.rmtree(place, ignore_errors=True)
         raise
 
 

@@ -27,7 +27,7 @@ mesmerize submit segmentation
 **3. Let it be done.** This may take a while; the bars on this page show how far it is.
 
 ```sh
-mesmerize populate
+mesmerize work
 ```
 """
 

@@ -66,7 +66,7 @@ def _show_title(database: Database, recording: queries.Key, key: queries.Key) ->
         words.append(f"sample {recording['sample']['sample_id']}")
     st.text("  ·  ".join(words))
     if not facts:
-        st.info("Nothing has been read from the movie yet: compute it with `mesmerize populate`.")
+        st.info("Nothing has been read from the movie yet: compute it with `mesmerize work`.")
 
 
 @st.fragment

@@ -65,7 +65,7 @@ def try_again(
     """Put failed jobs back to pending: one, those of a step, or all; and say so."""
     count = retry(database, step, key)
     jobs = "The job is" if count == 1 else f"{count} jobs are"
-    st.toast(f"{jobs} pending again; compute with `mesmerize populate`.")
+    st.toast(f"{jobs} pending again; compute with `mesmerize work`.")
 
 
 def failure_card(failure: Failure) -> None:
@@ -96,8 +96,8 @@ def say_state(step: str, state: str | None) -> None:
     what = STEPS[step].lower()
     sentences = {
         None: f"No {what} was asked for: `mesmerize submit {what.split()[0]}`, then "
-        "`mesmerize populate`.",
-        "pending": f"{STEPS[step]} is pending: compute it with `mesmerize populate`.",
+        "`mesmerize work`.",
+        "pending": f"{STEPS[step]} is pending: compute it with `mesmerize work`.",
         "running": f"{STEPS[step]} is running: reload this page when it is done.",
         "error": f"{STEPS[step]} failed; the reason is at the top of this page.",
     }

@@ -40,14 +40,11 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "params": Command("params", "cli", "Parameter sets: list, show, add, delete."),
     "submit": Command("work", "submit", "Ask for a step of recordings."),
-    "populate": Command(
-        "work",
-        "populate",
-        "Compute what was asked for. A job that fails keeps its reason, and the others go on.",
-    ),
+    "work": Command("work", "work", "Compute what was asked for, until Ctrl-C."),
     "status": Command("work", "status", "Show how far every step is."),
     "errors": Command("work", "errors", "Show why jobs failed, the newest first."),
-    "retry": Command("work", "retry", "Put failed jobs back to pending."),
+    "jobs": Command("jobs", "cli", "See and control the jobs."),
+    "reap": Command("jobs", "reap", "Free the jobs of workers that died."),
     "delete": Command(
         "delete", "cli", "Delete results, and free their disk space; recorded movies always stay."
     ),

@@ -2,10 +2,11 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.live import Live
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -20,6 +21,7 @@ from rich.progress import (
 from rich.text import Text
 
 from pipeline.blocks import Progress
+from populate_workers.running import Running
 
 LINE_EVERY_S = 10.0
 
@@ -48,6 +50,32 @@ def reporter() -> Iterator[Progress]:
             bars.update(tasks[phase], completed=done, total=total)
 
         yield show
+
+
+@contextmanager
+def running_jobs() -> Iterator[Callable[[list[Running]], None]]:
+    """Yield a function that shows the jobs that run, one line each, on standard error."""
+    if not sys.stderr.isatty():
+        said: dict[str, tuple[str, float]] = {}
+
+        def say(jobs: list[Running]) -> None:
+            for job in jobs:
+                phase, at = said.get(job.log, ("", 0.0))
+                if job.phase and (job.phase != phase or time.monotonic() - at > LINE_EVERY_S):
+                    said[job.log] = job.phase, time.monotonic()
+                    print(f"  {job.step}: {job.words()}", file=sys.stderr, flush=True)
+
+        yield say
+        return
+    with Live(console=Console(stderr=True), transient=True, auto_refresh=False) as live:
+
+        def draw(jobs: list[Running]) -> None:
+            rows = [
+                f"  {job.step}  {' / '.join(job.key.values())[:60]}  {job.words()}" for job in jobs
+            ]
+            live.update(Text("\n".join(rows)), refresh=True)
+
+        yield draw
 
 
 class _Rate(ProgressColumn):

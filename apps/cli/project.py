@@ -109,4 +109,4 @@ def ingest(
         RESOURCES.set(Resources(settings=database.settings, progress=progress))
         ingest_trial(new, paths)
     print(f"Ingested {', '.join(path.name for path in paths)} as {animal} / {session} / {trial}.")
-    print("Next: mesmerize submit motion, mesmerize submit segmentation, mesmerize populate")
+    print("Next: mesmerize submit motion, mesmerize submit segmentation, mesmerize work")

@@ -1,22 +1,24 @@
 """Submitting tasks, computing them, and seeing how far they are."""
 
 import json
+import math
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from apps.cli.progress import reporter
-from populate_workers import queue
+from apps.cli.jobs import name_of
+from apps.cli.progress import running_jobs
+from populate_workers import cluster, queue
 from populate_workers.populate import Outcome
-from populate_workers.populate import populate as run_jobs
+from populate_workers.running import running
+from populate_workers.supervisor import Duty, Supervisor
 from schemas.connection import Database, connect
 from schemas.motion import submit_motion
 from schemas.params import DEFAULT
-from schemas.resources import RESOURCES, Resources
 from schemas.roi import submit_segmentation
-from schemas.settings import ProjectError
+from schemas.settings import ProjectError, load_settings
 
 submit = typer.Typer(help="Ask for a step of recordings.", no_args_is_help=True)
 
@@ -36,7 +38,7 @@ def motion(
     """
     database = connect()
     new = submit_motion(chosen_recordings(database, animal, session, trial), params)
-    print(f"{new} new tasks of motion correction; compute them with: mesmerize populate")
+    print(f"{new} new tasks of motion correction; compute them with: mesmerize work")
 
 
 @submit.command()
@@ -60,7 +62,7 @@ def segmentation(
     database = connect()
     recordings = chosen_recordings(database, animal, session, trial)
     new = submit_segmentation(recordings, params, motion, as_recorded=as_recorded)
-    print(f"{new} new tasks of segmentation; compute them with: mesmerize populate")
+    print(f"{new} new tasks of segmentation; compute them with: mesmerize work")
 
 
 def chosen_recordings(
@@ -82,32 +84,56 @@ def chosen_recordings(
     return recordings
 
 
-def populate(
+def work(
+    processes: Annotated[
+        int, typer.Option(min=1, help="Jobs at once on this machine, each in its own process.")
+    ] = 1,
     until_done: Annotated[
         bool,
-        typer.Option("--until-done", help="Also wait for other processes, and go on after them."),
+        typer.Option("--until-done", help="End when nothing is left, also for other workers."),
     ] = False,
+    hours: Annotated[
+        float, typer.Option(help="End after so long, and begin no job that would not be done.")
+    ] = math.inf,
+    slurm: Annotated[
+        int, typer.Option(metavar="N", help="Submit N such workers to Slurm instead.")
+    ] = 0,
+    partition: Annotated[str, typer.Option(help="Partition of Slurm.")] = "",
 ) -> None:
-    """Compute what was asked for. A job that fails keeps its reason, and the others go on.
+    """Compute what was asked for, until Ctrl-C.
 
-    Example: `mesmerize populate --until-done`
+    A failed job keeps its reason, and the others go on. As many of these as you like may run, on
+    as many machines as you like. Ctrl-C, and SIGTERM, put the running jobs back.
+
+    Example: `mesmerize work --processes 2 --until-done`
     """
+    if slurm:
+        _submit_workers(slurm, processes, hours, partition)
+        return
     database = connect()
     failed = []
 
     def watch(outcome: Outcome) -> None:
-        name = " / ".join(str(outcome.key[part]) for part in ("animal_id", "session", "trial"))
         end = "done" if outcome.error is None else f"ERROR: {outcome.error}"
+        end = f"pending again: {outcome.error}" if outcome.will_run_again else end
+        name = name_of(outcome.key)
         print(f"{outcome.step:<18}{name:<40}{outcome.duration_s:7.1f} s  {end}", flush=True)
-        failed.extend([] if outcome.error is None else [outcome])
+        failed.extend([outcome] if outcome.error and not outcome.will_run_again else [])
 
-    with reporter() as progress:
-        RESOURCES.set(Resources(settings=database.settings, progress=progress))
-        run_jobs(database, until_done=until_done, watch=watch)
+    with running_jobs() as show:
+        duty = Duty(processes=processes, until_done=until_done, limit_s=hours * cluster.HOUR_S)
+        Supervisor(database, duty, watch=watch, show=show).run()
     if failed:
         raise ProjectError(
-            f"{len(failed)} jobs failed; see: mesmerize errors, then: mesmerize retry"
+            f"{len(failed)} jobs failed; see: mesmerize errors, then: mesmerize jobs retry"
         )
+
+
+def _submit_workers(workers: int, processes: int, hours: float, partition: str) -> None:
+    """Submit an array of workers."""
+    array = cluster.new_array(workers, processes, hours, partition)
+    jobs = cluster.submit(load_settings(), array)
+    print(f"{len(jobs)} workers were submitted, the first as job {jobs[0].job_id}.")
 
 
 def status(
@@ -117,7 +143,8 @@ def status(
 
     Example: `mesmerize status --json`
     """
-    steps = queue.progress(connect())
+    database = connect()
+    steps = queue.progress(database)
     if as_json:
         print(json.dumps({"steps": steps}))
         return
@@ -125,6 +152,8 @@ def status(
     for step, counts in steps.items():
         table.add_row(step, *(str(counts[state]) for state in queue.STATES))
     Console().print(table)
+    for job in running(database):
+        print(f"{job.step}  {name_of(job.key)}  on {job.host}: {job.words() or 'beginning'}")
 
 
 def errors(
@@ -138,19 +167,6 @@ def errors(
     if not found:
         print("No job has failed.")
     for failure in found:
-        name = " / ".join(str(value) for value in failure.key.values())
+        name = name_of(failure.key)
         print(f"{failure.when:%Y-%m-%d %H:%M:%S}  {failure.step}  {name}  on {failure.host}")
         print(f"    {failure.traceback if traceback else failure.message}")
-
-
-def retry(
-    step: Annotated[
-        str | None, typer.Argument(help="A step, as `status` names it; without: all.")
-    ] = None,
-) -> None:
-    """Put failed jobs back to pending.
-
-    Example: `mesmerize retry segmentation`
-    """
-    count = queue.retry(connect(), step)
-    print(f"{count} jobs are pending again; compute them with: mesmerize populate")

@@ -1,7 +1,7 @@
 """What the pages ask the database: from a `Database` to plain values, tables and arrays."""
 
 from apps.queries.frames import corrected_movie, recorded_movie
-from apps.queries.jobs import queued
+from apps.queries.jobs import history, log_tail, queued, workers
 from apps.queries.keys import RECORDING, Key
 from apps.queries.previews import PREVIEWS, preview_crop, preview_image, preview_video
 from apps.queries.project import (
@@ -42,7 +42,9 @@ __all__ = [
     "files",
     "filter_recordings",
     "frame_limits",
+    "history",
     "job_state",
+    "log_tail",
     "motion_names",
     "movie_facts",
     "overview",
@@ -59,4 +61,5 @@ __all__ = [
     "segmentations",
     "traces",
     "unusable_frames",
+    "workers",
 ]

@@ -1,4 +1,4 @@
-"""The jobs that run or wait."""
+"""The jobs that wait, the workers that live, and what was tried."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,30 +8,74 @@ import pandas as pd
 from apps.queries.keys import RECORDING, Key
 from schemas.connection import Database
 
+LOG_TAIL_CHARACTERS = 20_000
+
 
 def queued(database: Database) -> pd.DataFrame:
-    """List the jobs that run or wait, in the order of the steps, the running ones first."""
-    columns = ["step", "state", *RECORDING, "parameters", "since", "host", "pid"]
+    """List the jobs that wait, in the order of the steps.
+
+    Those that a ``populate()`` of DataJoint's own runs come first; nothing more is known of them.
+    """
+    about = ["parameters", "priority", "since", "host", "pid", "key"]
+    columns = ["step", "state", *RECORDING, *about]
     names = _parameter_names(database)
     rows = []
     for step, table in database.steps():
-        for state, job in _open_jobs(table()):
+        for state, job in _open_jobs(table(), database.jobs(step)):
             label = next((names[value] for value in job.values() if value in names), "")
-            rows.append({**job, "step": step, "state": state, "parameters": label})
+            key = {name: job[name] for name in table().primary_key}
+            said = {"step": step, "state": state, "parameters": label, "key": key}
+            rows.append({**job, **said})
     table = pd.DataFrame(rows, columns=columns)
-    return table.astype({"pid": "Int64"})
+    return table.astype({"pid": "Int64", "priority": "Int64"})
 
 
-def _open_jobs(table: Any) -> Iterable[tuple[str, Key]]:
-    """Yield the jobs of a step that run, then those that wait, with their state."""
-    jobs = table.jobs
-    running = jobs.reserved.proj("host", "pid", since="reserved_time")
+def _open_jobs(table: Any, jobs: Any) -> Iterable[tuple[str, Key]]:
+    """Yield the jobs of a step that run elsewhere, then those that wait, with their state."""
+    running = (jobs.reserved & {"version": ""}).proj("host", "pid", since="reserved_time")
     yield from (("running", job) for job in running.to_dicts(order_by="since"))
     (parent,) = table.parents(primary=True, as_objects=True)
+    names = jobs.primary_key
+    waiting = {
+        tuple(row[name] for name in names): row
+        for row in jobs.pending.proj("priority").to_dicts(order_by="priority, scheduled_time")
+    }
     elsewhere = jobs & "status in ('reserved', 'error', 'ignore')"
     taken = {tuple(key.values()) for query in (table, elsewhere) for key in query.proj().to_dicts()}
-    asked = parent.proj().to_dicts()
-    yield from (("pending", key) for key in asked if tuple(key.values()) not in taken)
+    yield from (("pending", row) for row in waiting.values())
+    for key in parent.proj().to_dicts():
+        if tuple(key.values()) not in taken and tuple(key[name] for name in names) not in waiting:
+            yield "pending", key
+
+
+def workers(database: Database) -> pd.DataFrame:
+    """List the workers that live."""
+    table = database.worker.Worker()
+    columns = ["host", "account", "slots", "started", "beat", "says"]
+    rows = table.proj(*columns).to_dicts(order_by="host, started")
+    return pd.DataFrame(rows, columns=columns)
+
+
+def history(database: Database, limit: int = 100) -> pd.DataFrame:
+    """List the newest attempts at jobs, whatever became of them."""
+    columns = ["step", *RECORDING, "outcome", "started", "duration_s", "peak_memory_mb", "cpu_s"]
+    kept = ("step", "job_key", "outcome", "started", "ended", "peak_memory_bytes", "cpu_s", "host")
+    found = database.worker.RunLog().proj(*kept, "reason")
+    rows = found.to_dicts(order_by="started DESC", limit=limit)
+    for row in rows:
+        row.update(row["job_key"])
+        row["peak_memory_mb"] = row["peak_memory_bytes"] and row["peak_memory_bytes"] / 1e6
+        row["duration_s"] = row["ended"] and (row["ended"] - row["started"]).total_seconds()
+    return pd.DataFrame(rows, columns=[*columns, "host", "reason"])
+
+
+def log_tail(database: Database, log: str) -> str:
+    """Return the end of a job's log; "": it is on another machine."""
+    folder = (database.settings.folder / "logs").resolve()
+    path = (database.settings.folder / log).resolve()
+    if not path.is_relative_to(folder) or not path.is_file():
+        return ""
+    return path.read_text(errors="replace")[-LOG_TAIL_CHARACTERS:]
 
 
 def _parameter_names(database: Database) -> dict[str, str]:

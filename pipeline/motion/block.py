@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +14,9 @@ from pipeline.motion.output import Output
 from pipeline.motion.registration import Registration, Shifts
 from pipeline.motion.resample import resample
 from pipeline.motion.similarity import RunningMean, correlation, mean_of_nothing
+
+AROUND = np.array([(0, 1, 0), (1, 0, 1), (0, 1, 0)], np.float32) / 4
+"""Means over the four pixels beside each."""
 
 
 class Corrected(NamedTuple):
@@ -25,7 +29,8 @@ class Corrected(NamedTuple):
     """With the template, before and after, ``(n_frames, 2)``; NaN if flat."""
 
     residual: Shifts
-    """What registering some of the corrected frames again finds."""
+    """How large a shift may be left in some frames: what registering the corrected frame again
+    finds, and how far two halves of the pixels of the recorded one lie from where all do."""
 
     means: tuple[RunningMean, RunningMean]
     """Of the frames before and after, in the core."""
@@ -58,12 +63,27 @@ class Correction:
                 correlations.append([self._correlation(images), self._correlation(target)])
                 before.add(images)
                 after.add(target)
-            residual.append(self.registration.locate(moved[start : start + 1]))
+            residual.append(self._left(recorded[0], moved[start], found[-1]))
         if self.output is not None:
             self.output.write(block, moved)
         shifts = _joined_shifts(found)
         judged = np.where(shifts.flat[:, np.newaxis], np.nan, correlations).astype(np.float32)
         return Corrected(shifts, judged, _joined_shifts(residual), (before, after))
+
+    def _left(
+        self, recorded: NDArray[np.float32], moved: NDArray[np.float32], found: Shifts
+    ) -> Shifts:
+        """Return how large a shift may be left in the first frame of a group.
+
+        A corrected frame registered again has the same noise, and so the same error: how large
+        that is, two halves of the pixels tell, whose noise has nothing in common.
+        """
+        located = self.registration.locate(np.stack([moved, *_halves(recorded)]))
+        return Shifts(
+            _combined(located.rigid_px, found.rigid_px[0]),
+            _combined(located.patches_px, found.patches_px[0]),
+            located.flat[:1],
+        )
 
     def _correlation(self, images: NDArray[np.float32]) -> float:
         """Return how like the template a frame is."""
@@ -111,6 +131,26 @@ def frame_limits(_: slice, frames: NDArray[Any]) -> NDArray[np.float64]:
     """Return the least and the largest pixel of each frame, ``(n_frames, 2)``; NaN if one is."""
     axes = tuple(range(1, frames.ndim))
     return np.stack([frames.min(axes), frames.max(axes)], axis=1).astype(float)
+
+
+def _halves(images: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    """Return a frame twice, with every second pixel, as on a chessboard, or with the others.
+
+    What is left out is the mean of its four neighbours, none of which is left out.
+    """
+    around = np.stack([cv2.filter2D(plane, -1, AROUND) for plane in images])
+    rows, cols = np.indices(images.shape[1:])
+    is_white = (rows + cols) % 2 == 0
+    return [np.where(is_kept, images, around) for is_kept in (is_white, ~is_white)]
+
+
+def _combined(
+    located_px: NDArray[np.float32], found_px: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return how much is left of a corrected frame, and of both halves around its shift."""
+    again, *halves = located_px
+    apart = np.mean([np.square(half - found_px) for half in halves], axis=0)
+    return np.asarray(np.sqrt(np.square(again) + apart)[np.newaxis], np.float32)
 
 
 def joined_corrections(parts: Iterable[Corrected]) -> Corrected:

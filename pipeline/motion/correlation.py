@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
+from pipeline.motion.patches import Lengths, with_neighbours
 from pipeline.motion.planes import PlaneLags, plan_plane_lags
 
 RAMP_FRACTION = 0.15
@@ -42,6 +43,10 @@ class Correlator:
 
     across: PlaneLags
     """Lags across planes."""
+
+    patches: Lengths
+    """Number of patches along planes, rows and columns; those next to each other count for each
+    other."""
 
     flat: NDArray[np.bool_]
     """Templates without contrast, which say nothing about a shift, ``(n_patches,)``."""
@@ -87,14 +92,17 @@ class Correlator:
         spectra = fft.rfft2(images[:, :, self.across.compared], self.fft_shape)
         if self.spectra.shape[1] == 1:
             spectra *= self.spectra
-            return spectra
-        return np.stack(
-            [
-                np.einsum("fpzrc,pzrc->fprc", spectra, self.spectra[:, planes])
-                for planes in self.across.templates
-            ],
-            axis=2,
-        )
+            products = spectra
+        else:
+            products = np.stack(
+                [
+                    np.einsum("fpzrc,pzrc->fprc", spectra, self.spectra[:, planes])
+                    for planes in self.across.templates
+                ],
+                axis=2,
+            )
+        across = self.across.reach > 0
+        return with_neighbours(products, self.patches, axis=1, across_planes=across)
 
     def _whole_lags(self, products: NDArray[np.complex64]) -> NDArray[np.int64]:
         """Return the whole lags along rows and columns where the correlation is largest."""
@@ -126,8 +134,9 @@ def prepare_templates(
     images: NDArray[np.float32],
     *,
     max_lag_px: tuple[float, float, float],
-    margin_px: tuple[int, int, int],
+    margin_px: Lengths,
     upsampling: int,
+    patches: Lengths | None = None,
 ) -> Correlator:
     """Weight templates and transform them.
 
@@ -144,7 +153,10 @@ def prepare_templates(
         expected included.
     upsampling : int
         Steps a pixel around the peak.
+    patches : tuple of int, optional
+        Number of patches along planes, rows and columns; without it, none has neighbours.
     """
+    shape = patches or (len(templates), 1, 1)
     weight = np.multiply.outer(*map(_taper, templates.shape[-2:], margin_px[1:]))
     mean = (templates * weight).sum(axis=(-2, -1), keepdims=True) / weight.sum()
     weighted = ((templates - mean) * weight).astype(np.float32)
@@ -163,7 +175,8 @@ def prepare_templates(
             _waves(np.arange(n_cols), col_frequencies) * twice.astype(np.float32),
         ),
         steps=(_waves(steps, row_frequencies), _waves(steps, col_frequencies)),
-        across=plan_plane_lags(weighted, reach=margin_px[0], upsampling=upsampling),
+        across=plan_plane_lags(weighted, patches=shape, reach=margin_px[0], upsampling=upsampling),
+        patches=shape,
         flat=np.ptp(templates, axis=(1, 2, 3)) == 0,
         max_lag_px=max_lag_px,
         upsampling=upsampling,

@@ -2,12 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 Lengths = tuple[int, int, int]
+
+NEIGHBOUR_PART = np.float32(0.4)
+"""How much each neighbour of a patch counts when its shift is looked for: tissue is one piece, and
+a patch alone may show too little."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +152,37 @@ def plan_patches(
             for first, part, length, by in zip(firsts, size, frame_shape, scales, strict=True)
         ),
     )
+
+
+def with_neighbours(
+    values: NDArray[Any], shape: Lengths, *, axis: int, across_planes: bool
+) -> NDArray[Any]:
+    """Add to each patch a part of its neighbours.
+
+    Parameters
+    ----------
+    values : array
+        Of which one axis counts patches, in C order of planes, rows and columns.
+    shape : tuple of int
+        Number of patches along planes, rows and columns.
+    axis : int
+        The axis of patches.
+    across_planes : bool
+        Whether patches further up and down are neighbours, too.
+
+    Examples
+    --------
+    >>> with_neighbours(np.array([0.0, 1, 0]), (1, 3, 1), axis=0, across_planes=False).round(1)
+    array([0.4, 1. , 0.4])
+    """
+    patches = values.reshape(*values.shape[:axis], *shape, *values.shape[axis + 1 :])
+    for along in range(axis + (0 if across_planes else 1), axis + len(shape)):
+        alone = np.moveaxis(patches, along, 0)
+        together = alone.copy()
+        together[1:] += NEIGHBOUR_PART * alone[:-1]
+        together[:-1] += NEIGHBOUR_PART * alone[1:]
+        patches = np.moveaxis(together, 0, along)
+    return np.ascontiguousarray(patches.reshape(values.shape))
 
 
 def _firsts(length: int, stride: float, size: int) -> NDArray[np.int64]:

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.motion.patches import Lengths, with_neighbours
+
 
 @dataclass(frozen=True, kw_only=True)
 class PlaneLags:
@@ -66,13 +68,18 @@ class PlaneLags:
         return np.asarray(fine / _lined_up(self.fine_norms))
 
 
-def plan_plane_lags(templates: NDArray[np.float32], *, reach: int, upsampling: int) -> PlaneLags:
+def plan_plane_lags(
+    templates: NDArray[np.float32], *, patches: Lengths, reach: int, upsampling: int
+) -> PlaneLags:
     """Plan lags across planes.
 
     Parameters
     ----------
     templates : array, (n_patches, n_planes, n_rows, n_cols)
         As they are compared.
+    patches : tuple of int
+        Number of patches along planes, rows and columns; those next to each other count for each
+        other.
     reach : int
         Largest whole lag; 0 for none, and then all planes count.
     upsampling : int
@@ -86,6 +93,7 @@ def plan_plane_lags(templates: NDArray[np.float32], *, reach: int, upsampling: i
     between = _interpolation(fractions, lags)
     flat = [templates[:, planes].reshape(len(templates), -1) for planes in compared]
     products = np.array([[(a * b).sum(axis=1, dtype=np.float64) for b in flat] for a in flat])
+    products = with_neighbours(products, patches, axis=2, across_planes=reach > 0)
     squares = np.einsum("fk,klp,fl->pf", between, products, between)
     return PlaneLags(
         compared=slice(reach, n_planes - reach),

@@ -55,8 +55,9 @@ class MotionQuality:
     """The same of the corrected movie."""
 
     residual_px: float
-    """Root mean square, over both axes, of the shift left in corrected frames, by registering
-    some of them again; 0 if none is usable."""
+    """Root mean square, over the axes, of the shift that may be left in a frame: what registering
+    some corrected frames again finds, and how far the shifts of two halves of the pixels of a
+    recorded frame lie from that of all of them; 0 if no frame is usable."""
 
     residual_patch_px: float
     """The same of the shifts of patches."""

@@ -175,4 +175,5 @@ def _patch_templates(
         max_lag_px=deviation,
         margin_px=(ceil(planes + 0.5) if planes else 0, row_margin, col_margin),
         upsampling=params.upsampling,
+        patches=grid.shape,
     )

@@ -2,7 +2,10 @@
 
 import pytest
 
-from populate_workers.queue import progress
+from populate_workers.attempt import new_attempt, outcome, reserve
+from populate_workers.history import facts
+from populate_workers.liveness import register
+from populate_workers.queue import failures, paused, progress, retry
 
 KEYS = {
     "done": ("mouse 1", "2026-11-22"),
@@ -48,7 +51,7 @@ def test_home_of_an_empty_project_tells_how_to_begin(embedded, open_page):
     assert {metric.value for metric in app.metric} == {"0"}
     assert "mesmerize ingest" in words(app)
     assert "mesmerize submit motion" in words(app)
-    assert "mesmerize populate" in words(app)
+    assert "mesmerize work" in words(app)
 
 
 @pytest.mark.db
@@ -367,11 +370,46 @@ def test_a_failed_job_is_put_back(failed, open_page, page, button):
 
 
 @pytest.mark.db
+def test_jobs_are_paused_and_made_urgent_on_their_page(failed, open_page):
+    assert retry(failed) == 1
+    app = open_page(failed, "jobs.py")
+    press = lambda label: next(b for b in app.button if b.label == label).click().run()  # noqa: E731
+
+    press("Pause")
+    assert paused(failed) == ["all"]
+    press("Go on")
+    assert paused(failed) == []
+    app.multiselect(key="chosen jobs").set_value(app.multiselect[0].options).run()
+    press("Do first")
+
+    assert not app.exception
+    assert set(failed.jobs("motion_correction").to_arrays("priority")) == {0}
+
+
+@pytest.mark.db
+def test_running_job_is_shown_and_aborted_on_its_page(failed, open_page):
+    assert retry(failed) == 1
+    worker_id = register(failed, slots=1, memory_bytes=1)
+    (key,) = failed.jobs("motion_correction").pending.keys()
+    attempt = new_attempt("motion_correction", key, worker_id)
+    assert reserve(failed, attempt, {**facts(), "log": "logs/none.log"})
+    app = open_page(failed, "jobs.py")
+    assert "1 at once" in words(app)
+
+    next(b for b in app.button if b.label == "Abort").click().run()
+
+    assert not app.exception
+    assert "aborted by" in failures(failed)[0].message
+    assert outcome(failed, attempt) == "aborted"
+
+
+@pytest.mark.db
 def test_jobs_of_an_empty_project_are_none(embedded, open_page):
     app = open_page(embedded, "jobs.py")
 
     assert not app.exception
-    assert "No job runs or waits." in words(app)
+    assert "No job runs." in words(app)
+    assert "No job waits." in words(app)
     assert "No job has failed." in words(app)
 
 

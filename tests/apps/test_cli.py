@@ -91,12 +91,12 @@ def test_from_a_tiff_to_rois(lab, mesmerize, simulated):
     assert "1 new tasks" in mesmerize("submit", "motion", "--animal", "m1")[1]
     assert "1 new tasks" in mesmerize("submit", "segmentation", *where, "--params", "default")[1]
     before = json.loads(mesmerize("status", "--json")[1])
-    code, out, err = mesmerize("populate", "--until-done")
+    code, out, _ = mesmerize("work", "--until-done")
     after = json.loads(mesmerize("status", "--json")[1])
 
     assert code == 0
     assert [line.split()[0] for line in out.splitlines()] == STEPS
-    assert "correcting motion: 0 of 300" in err
+    assert "motion_correction of {'animal_id': 'm1'" in mesmerize("jobs", "log", STEPS[1])[1]
     assert list(before["steps"]) == STEPS
     assert before["steps"]["segmentation"] == dict(pending=1, reserved=0, done=0, error=0)
     assert after["steps"] == {s: dict(pending=0, reserved=0, done=1, error=0) for s in STEPS}
@@ -120,14 +120,14 @@ def test_errors_tell_why_and_retry_puts_back(mesmerize):
     )  # fmt: skip
     mesmerize("submit", "motion")
 
-    code, out, err = mesmerize("populate")
+    code, out, err = mesmerize("work", "--until-done")
     assert code == 1
     assert "1 jobs failed; see: mesmerize errors" in err
     assert "ERROR: a patch of stride_px + overlap_px" in out
     assert "larger than the frame of 40" in mesmerize("errors")[1]
     assert "Traceback" in mesmerize("errors", "--traceback")[1]
-    assert "1 jobs are pending again" in mesmerize("retry", "motion_correction")[1]
-    assert "no step 'bogus'" in refusal(mesmerize("retry", "bogus"))
+    assert "1 jobs are pending again" in mesmerize("jobs", "retry", "motion_correction")[1]
+    assert "no step 'bogus'" in refusal(mesmerize("jobs", "retry", "bogus"))
 
 
 @pytest.mark.db

@@ -25,7 +25,7 @@ def corrected(embedded, monkeypatch, simulated, mesmerize):
     mesmerize("ingest", "data/cells.tif", *where, "--rate-hz", 30)
     mesmerize("submit", "motion")
     mesmerize("submit", "segmentation")
-    assert mesmerize("populate")[0] == 0
+    assert mesmerize("work", "--until-done")[0] == 0
     return embedded
 
 

@@ -173,7 +173,7 @@ def test_a_planted_field_is_found_patch_by_patch(correct):
     middles = np.array([0, 32, 64, 80]) + 23.5
     truth = np.multiply.outer(waves, middles / 63.5 - 1).swapaxes(1, 2)[:, :, np.newaxis]
     assert found.patch_shifts_px.shape == (40, 4, 4, 2)
-    assert rms(centered(found.patch_shifts_px - truth)) < 0.05
+    assert rms(centered(found.patch_shifts_px - truth)) < 0.1
 
 
 def test_deviation_is_limited(correct):

@@ -82,6 +82,16 @@ def test_two_photons_a_pixel_are_enough(correct, params):
         assert moved_apart(found.patch_shifts_px, patch_shifts(simulated)) < 0.3
 
 
+@pytest.mark.parametrize("settings", [{}, STILL, DIM])
+def test_what_is_said_to_be_left_is_near_the_truth(correct, settings):
+    simulated = simulate(5, **settings)
+    found = correct(simulated.movie, PIECEWISE)
+    frames = moved_apart(found.shifts_px, mean_shifts(simulated))
+    patches = moved_apart(found.patch_shifts_px, patch_shifts(simulated))
+    assert 0.5 * frames < found.quality.residual_px < 2 * frames
+    assert 0.6 * patches < found.quality.residual_patch_px < 1.6 * patches
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_a_glow_that_flickers_does_not_hide_the_motion(correct, seed):
     simulated = simulate(seed, max_deviation_px=0)

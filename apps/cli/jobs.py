@@ -1,0 +1,282 @@
+"""Controlling the jobs: what runs, what waits, and what is to become of it."""
+
+import sys
+import time
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from populate_workers import cluster, queue
+from populate_workers.liveness import reap_now
+from populate_workers.running import running
+from schemas.connection import Database, connect
+from schemas.settings import ProjectError, load_settings
+
+FOLLOW_EVERY_S = 0.5
+
+cli = typer.Typer(help="See and control the jobs.", no_args_is_help=True)
+
+Step = Annotated[
+    str | None, typer.Argument(help="A step, as `status` names it; without: every step.")
+]
+Animal = Annotated[str | None, typer.Option(help="Of this animal; without: of all.")]
+Session = Annotated[str | None, typer.Option(help="Of this session.")]
+Trial = Annotated[str | None, typer.Option(help="Of this trial.")]
+
+
+@cli.command("list")
+def list_jobs(step: Step = None) -> None:
+    """List the jobs that run with their progress, those that wait, and those that failed.
+
+    Example: `mesmerize jobs list motion_correction`
+    """
+    database = connect()
+    for name in queue.paused(database):
+        print(f"Paused: {name}; go on with: mesmerize jobs resume")
+    table = Table("step", "job", "state", "machine", "since", "progress")
+    for row in _running_rows(database, step):
+        table.add_row(*map(escape, row))
+    for row in _queued_rows(database, step):
+        table.add_row(*map(escape, row))
+    if not table.rows:
+        print("No job runs, waits or has failed.")
+        return
+    Console(width=None if sys.stdout.isatty() else 400).print(table)
+
+
+def _running_rows(database: Database, step: str | None) -> Iterable[list[str]]:
+    for job in running(database):
+        if step in (None, job.step):
+            since = f"{job.since:%Y-%m-%d %H:%M:%S}"
+            yield [job.step, name_of(job.key), "running", job.host, since, job.words()]
+
+
+def _queued_rows(database: Database, step: str | None) -> Iterable[list[str]]:
+    """Yield the jobs of the queue that do not run."""
+    (now,) = database.connection.query("SELECT CURRENT_TIMESTAMP(3)").fetchone()
+    for name, _ in database.steps():
+        if step not in (None, name):
+            continue
+        jobs = database.jobs(name) & "status IN ('pending', 'error', 'ignore')"
+        for row in jobs.to_dicts(order_by="status, priority, scheduled_time"):
+            key = {column: row[column] for column in jobs.primary_key}
+            words = f"priority {row['priority']}"
+            if row["status"] == "pending" and row["scheduled_time"] > now.replace(tzinfo=None):
+                words += f", not before {row['scheduled_time']:%Y-%m-%d %H:%M}"
+            if row["status"] == "error":
+                words = row["error_message"]
+            yield [name, name_of(key), row["status"], "", "", words]
+
+
+def name_of(key: dict[str, Any]) -> str:
+    """Return what a person calls a job: its recording, or its key."""
+    parts = [str(key[part]) for part in ("animal_id", "session", "trial") if part in key]
+    return " / ".join(parts or map(str, key.values()))
+
+
+@cli.command()
+def pause(step: Step = None) -> None:
+    """Begin no more jobs; what runs goes on to its end.
+
+    Example: `mesmerize jobs pause segmentation`
+    """
+    queue.pause(connect(), step)
+    print(f"Paused: {step or 'all'}; go on with: mesmerize jobs resume")
+
+
+@cli.command()
+def resume(step: Step = None) -> None:
+    """Begin jobs again that were paused.
+
+    Example: `mesmerize jobs resume`
+    """
+    print(f"{queue.resume(connect(), step)} pauses have ended.")
+
+
+@cli.command()
+def abort(
+    step: Step = None, animal: Animal = None, session: Session = None, trial: Trial = None
+) -> None:
+    """End running jobs; they count as failed, and `retry` puts them back.
+
+    Example: `mesmerize jobs abort segmentation --animal m1 --trial t1`
+    """
+    count = queue.abort(connect(), step, _key(animal, session, trial))
+    print(f"{count} jobs were aborted; put them back with: mesmerize jobs retry")
+
+
+@cli.command()
+def retry(
+    step: Step = None,
+    animal: Animal = None,
+    session: Session = None,
+    trial: Trial = None,
+    containing: Annotated[
+        str, typer.Option(metavar="TEXT", help="Only those whose reason contains this.")
+    ] = "",
+) -> None:
+    """Put failed jobs back to pending.
+
+    Example: `mesmerize jobs retry segmentation --containing "disk is full"`
+    """
+    key = _key(animal, session, trial)
+    count = queue.retry(connect(), step, key, containing=containing)
+    print(f"{count} jobs are pending again; compute them with: mesmerize work")
+
+
+@cli.command()
+def ignore(
+    step: Step = None,
+    animal: Animal = None,
+    session: Session = None,
+    trial: Trial = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Take them back to pending.")] = False,
+) -> None:
+    """Leave jobs that wait or failed alone for good.
+
+    Example: `mesmerize jobs ignore segmentation --animal m1 --trial t1`
+    """
+    verb = queue.heed if undo else queue.ignore
+    count = verb(connect(), step, _key(animal, session, trial))
+    print(f"{count} jobs are {'pending again' if undo else 'ignored'}.")
+
+
+@cli.command()
+def priority(
+    urgency: Annotated[
+        int, typer.Argument(metavar="PRIORITY", help="The lower, the sooner; new jobs have 5.")
+    ],
+    step: Step = None,
+    animal: Animal = None,
+    session: Session = None,
+    trial: Trial = None,
+) -> None:
+    """Change how urgent jobs that wait are.
+
+    Example: `mesmerize jobs priority 1 motion_correction --animal m1`
+    """
+    count = queue.prioritise(connect(), urgency, step, _key(animal, session, trial))
+    print(f"{count} jobs have priority {urgency} now.")
+
+
+@cli.command()
+def schedule(
+    step: Step = None,
+    at: Annotated[
+        str, typer.Option(metavar="TIME", help="As 23:00, 2026-11-22T23:00 or now.")
+    ] = "now",
+    animal: Animal = None,
+    session: Session = None,
+    trial: Trial = None,
+) -> None:
+    """Let jobs that wait begin no earlier than at a time.
+
+    Example: `mesmerize jobs schedule segmentation --at 23:00`
+    """
+    when = next_time(at, datetime.now())
+    count = queue.schedule(connect(), when, step, _key(animal, session, trial))
+    print(f"{count} jobs begin no earlier than {when:%Y-%m-%d %H:%M}.")
+
+
+@cli.command()
+def log(
+    step: Annotated[str, typer.Argument(help="A step, as `status` names it.")],
+    animal: Animal = None,
+    session: Session = None,
+    trial: Trial = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Go on until the job has ended.")
+    ] = False,
+) -> None:
+    """Print the log of the newest attempt at a job.
+
+    Example: `mesmerize jobs log segmentation --animal m1 --trial t1 --follow`
+    """
+    database = connect()
+    row = _newest_attempt(database, step, _key(animal, session, trial))
+    path = database.settings.folder / row["log"]
+    print(f"# {step}, {name_of(row['job_key'])}, on {row['host']}: {path}", flush=True)
+    if not path.exists():
+        raise ProjectError(f"{path} is not on this machine; the job ran on {row['host']}.")
+    _print_log(database, path, row["attempt_id"], follow)
+
+
+def _newest_attempt(database: Database, step: str, key: dict[str, str]) -> dict[str, Any]:
+    """Return the newest line of the history of a job."""
+    found = (database.worker.RunLog() & {"step": step}).to_dicts(order_by="started DESC")
+    rows = [row for row in found if key.items() <= row["job_key"].items()]
+    if not rows:
+        raise ProjectError(f"nothing was computed yet of {step} {' '.join(key.values())}".rstrip())
+    return dict(rows[0])
+
+
+def _print_log(database: Database, path: Path, attempt_id: str, follow: bool) -> None:
+    """Print a log file, and what is added to it while the job runs."""
+    with path.open(errors="replace") as file:
+        while True:
+            found = database.worker.RunLog() & {"attempt_id": attempt_id}
+            is_running = follow and found.fetch1("outcome") == "running"
+            print(file.read(), end="", flush=True)
+            if not is_running:
+                return
+            time.sleep(FOLLOW_EVERY_S)
+
+
+@cli.command()
+def export(
+    slurm: Annotated[Path, typer.Option(metavar="FILE", help="Write a script for sbatch here.")],
+    workers: Annotated[int, typer.Option(help="Number of workers.")] = 1,
+    processes: Annotated[int, typer.Option(help="Jobs at once of each.")] = 1,
+    hours: Annotated[float, typer.Option(help="Time limit of each.")] = 8.0,
+    partition: Annotated[str, typer.Option(help="Partition of the cluster.")] = "",
+) -> None:
+    """Write a script that starts workers as an array job of Slurm.
+
+    Example: `mesmerize jobs export --slurm workers.sh --workers 10 --hours 4`
+    """
+    array = cluster.new_array(workers, processes, hours, partition)
+    slurm.write_text(cluster.script(load_settings(), array))
+    print(f"Submit it with: sbatch {slurm}")
+
+
+def next_time(text: str, now: datetime) -> datetime:
+    """Return the moment that somebody means: a time of day is the next one.
+
+    Raises
+    ------
+    ProjectError
+        If it is no time.
+    """
+    if text == "now":
+        return now
+    try:
+        if "T" in text or "-" in text:
+            return datetime.fromisoformat(text)
+        clock = datetime.strptime(text, "%H:%M").time()
+    except ValueError:
+        raise ProjectError(
+            f"a time is written as 23:00 or 2026-11-22T23:00; got {text!r}."
+        ) from None
+    today = datetime.combine(now.date(), clock)
+    return today if today > now else today + timedelta(days=1)
+
+
+def _key(animal: str | None, session: str | None, trial: str | None) -> dict[str, str]:
+    given = {"animal_id": animal, "session": session, "trial": trial}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def reap() -> None:
+    """Free the jobs of workers that died.
+
+    A running `mesmerize work` does that by itself.
+
+    Example: `mesmerize reap`
+    """
+    print(f"{reap_now(connect())} jobs are pending again.")

@@ -1,0 +1,140 @@
+"""What jobs need and what the machine has: a job waits until it fits."""
+
+import shutil
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from populate_workers import machine
+from schemas.connection import Database
+
+FOR_JOBS = 0.85
+"""The part of a machine's memory that jobs may take, unless the settings say how much."""
+
+PROCESS_BYTES = 350_000_000
+"""A process with all libraries, and what a step keeps besides the blocks that it works on."""
+
+MOVIE_COPIES = 4
+"""Float32 copies of a movie that a step makes of one that fits its memory whole."""
+
+FLOAT_BYTES = 4
+IMAGES = 6
+"""Images of a frame's size that a step stores, at most."""
+
+VIDEO_BYTES = 50_000_000
+TRACES = 4
+"""Traces of each ROI in the store."""
+
+CELL_GSIGS = 2
+"""Centres of cells lie at least so many half-sizes apart."""
+
+MEGABYTE = 1_000_000
+
+
+class Need(NamedTuple):
+    """What a job takes, at most."""
+
+    memory_bytes: int
+    disk_bytes: int
+
+
+class Refusal(NamedTuple):
+    """Why a job is not begun."""
+
+    reason: str
+    is_final: bool
+    """Whether no machine that is known can ever run it."""
+
+
+class Budget:
+    """What this machine has for jobs, and what it has promised."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._needs: dict[tuple[Any, ...], Need] = {}
+        given = database.settings.workers.memory_bytes
+        self.memory_bytes = given or int(FOR_JOBS * machine.memory_bytes())
+
+    def need(self, step: str, key: dict[str, Any]) -> Need:
+        """Return what a job is estimated to take, from the shape of its movie and parameters."""
+        name = (step, *key.values())
+        if name not in self._needs:
+            self._needs[name] = self._estimate(step, key)
+        return self._needs[name]
+
+    def why_not(self, step: str, key: dict[str, Any], running: list[Need]) -> Refusal | None:
+        """Return why a job cannot be begun beside those that run, or None: it can."""
+        need = self.need(step, key)
+        if need == Need(0, 0):
+            return None
+        return self._memory_refusal(step, need, running) or self._disk_refusal(step, need, running)
+
+    def _memory_refusal(self, step: str, need: Need, running: list[Need]) -> Refusal | None:
+        taken = sum(other.memory_bytes for other in running)
+        if need.memory_bytes + taken <= self.memory_bytes:
+            return None
+        largest = self._largest_memory() if need.memory_bytes > self.memory_bytes else 0
+        is_final = need.memory_bytes > max(largest, self.memory_bytes)
+        has = f"the {self.memory_bytes / MEGABYTE:,.0f} MB for jobs on {machine.host()}"
+        what = f"{step} needs up to {need.memory_bytes / MEGABYTE:,.0f} MB of memory; "
+        if is_final:
+            advice = "lower [compute] memory_mb in mesmerize.toml, or use a larger machine."
+            reason = f"{what}that is more than {has}, and no other has more: {advice}"
+            return Refusal(reason, is_final=True)
+        left = max(0, self.memory_bytes - taken)
+        reason = f"{what}{left / MEGABYTE:,.0f} of {has} are free."
+        return Refusal(reason, is_final=False)
+
+    def _disk_refusal(self, step: str, need: Need, running: list[Need]) -> Refusal | None:
+        store = self._database.settings.store
+        try:
+            disk = shutil.disk_usage(_existing(store))
+        except OSError:  # the job itself says what is wrong with the store
+            return None
+        promised = sum(other.disk_bytes for other in running)
+        if need.disk_bytes + promised <= disk.free:
+            return None
+        is_final = need.disk_bytes > disk.total
+        free = f"{max(0, disk.free - promised) / MEGABYTE:,.0f}"
+        has = f"the whole disk of {store} has" if is_final else f"{store} has {free} of"
+        return Refusal(
+            f"{step} needs up to {need.disk_bytes / MEGABYTE:,.0f} MB on the disk; "
+            f"{has} {disk.total / MEGABYTE:,.0f} MB: make room, or move the store.",
+            is_final,
+        )
+
+    def _largest_memory(self) -> int:
+        """Return what the largest machine with a worker has."""
+        return max(map(int, self._database.worker.Worker().to_arrays("memory_bytes")), default=0)
+
+    def _estimate(self, step: str, key: dict[str, Any]) -> Need:
+        if "trial" not in key:
+            return Need(0, 0)
+        recording = {name: key[name] for name in ("animal_id", "session", "trial")}
+        facts = self._database.session.RecordingInfo() & recording
+        found = facts.proj("n_frames", "n_planes", "n_rows", "n_cols").to_dicts()
+        plan = self._database.settings.memory_bytes
+        if not found:
+            return Need(PROCESS_BYTES + plan, 0)
+        frame = found[0]["n_planes"] * found[0]["n_rows"] * found[0]["n_cols"]
+        movie_bytes = FLOAT_BYTES * frame * found[0]["n_frames"]
+        memory_bytes = PROCESS_BYTES + min(plan, MOVIE_COPIES * movie_bytes)
+        images_bytes = IMAGES * FLOAT_BYTES * frame
+        if step == "segmentation":
+            return Need(memory_bytes, self._traces_bytes(key, found[0]))
+        more = {"motion_correction": movie_bytes, "motion_preview": VIDEO_BYTES}
+        return Need(memory_bytes, images_bytes + more.get(step, 0))
+
+    def _traces_bytes(self, key: dict[str, Any], facts: dict[str, Any]) -> int:
+        """Return what the traces of as many cells take as fit into a frame."""
+        tasks = self._database.roi.SegmentationTask & key
+        params = (tasks * self._database.roi.SegmentationParams).fetch1("params")
+        apart = CELL_GSIGS * np.asarray(params["gsig_px"], float)
+        n_cells = np.ceil([facts["n_rows"], facts["n_cols"]] / apart).prod()
+        return int(TRACES * FLOAT_BYTES * n_cells * facts["n_frames"])
+
+
+def _existing(folder: Path) -> Path:
+    """Return the folder, or the nearest one above that exists."""
+    return next(path for path in (folder, *folder.parents) if path.exists())

@@ -1,0 +1,211 @@
+"""Which job is next: one question to the server, whatever the number of steps."""
+
+import math
+import random
+import time
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, NamedTuple
+
+import datajoint as dj
+
+from populate_workers.attempt import Attempt, Ending, end, new_attempt, reserve
+from populate_workers.budget import Refusal
+from populate_workers.history import log_path
+from populate_workers.patience import named_lock
+from schemas.connection import Database
+
+ALL = "all"
+CANDIDATES = 24
+"""Jobs of a step that are looked at together."""
+
+LOCK_WAIT_S = 5
+REFRESH_EVERY_S = 1.0
+
+Fits = Callable[[str, dict[str, Any]], Refusal | None]
+"""Told a step and a key; returns why the job cannot be begun here, or None."""
+
+
+class Ready(NamedTuple):
+    """What of a step may run."""
+
+    step: str
+    priority: int | None
+    """Of its most urgent job that may run now; None: there is none."""
+
+    waiting: int
+    """Jobs that wait, those for their time included."""
+
+    running: int
+    """Jobs that are reserved now, on all machines."""
+
+    has_new: bool
+    """Whether something can be computed that has no job yet."""
+
+
+def look(database: Database, *, with_new: bool = True) -> list[Ready]:
+    """Ask, in one query, what may run and whether there is anything new.
+
+    Parameters
+    ----------
+    database : Database
+        The connected tables.
+    with_new : bool
+        Whether to look for what has no job yet; that takes longest.
+
+    Returns
+    -------
+    list of Ready
+        In the order of dependency, without the steps that are paused.
+    """
+    paused = f"SELECT 1 FROM {database.worker.Pause().full_table_name} WHERE step IN"
+    parts = []
+    for i, (step, _) in enumerate(database.steps()):
+        jobs = database.jobs(step).full_table_name
+        news = f"EXISTS ({_new(database.jobs(step))})" if with_new else "1=0"
+        parts.append(
+            f"SELECT {i} AS step, "
+            f"(SELECT MIN(priority) FROM {jobs} WHERE status='pending' "
+            "AND scheduled_time <= CURRENT_TIMESTAMP(3)) AS priority, "
+            f"(SELECT COUNT(*) FROM {jobs} WHERE status='pending') AS waiting, "
+            f"(SELECT COUNT(*) FROM {jobs} WHERE status='reserved') AS running, "
+            f"CASE WHEN {news} THEN 1 ELSE 0 END AS has_new, "
+            f"CASE WHEN EXISTS ({paused} ('{ALL}', '{step}')) THEN 1 ELSE 0 END AS paused"
+        )
+    names = [step for step, _ in database.steps()]
+    rows = sorted(database.connection.query(" UNION ALL ".join(parts)).fetchall())
+    return [
+        Ready(names[i], priority, waiting, running, bool(has_new))
+        for i, priority, waiting, running, has_new, is_paused in rows
+        if not is_paused
+    ]
+
+
+def _new(jobs: Any) -> str:
+    """Return the SQL of what can be computed and has no job yet."""
+    keys = (jobs.target.key_source - jobs.target.proj()).restrict(
+        dj.Not(jobs), semantic_check=False
+    )
+    return str(keys.proj().make_sql())
+
+
+class Chooser:
+    """Takes the next job: by priority, then in the order of dependency, then by time."""
+
+    def __init__(self, database: Database, worker_id: str, facts: dict[str, Any]) -> None:
+        self.worker_id = worker_id
+        self.is_all_done = False
+        self.says = ""
+        self._database = database
+        self._facts = facts
+        self._refreshed_at = -math.inf
+
+    def next(self, fits: Fits) -> Attempt | None:
+        """Reserve the next job; None: there is none that may run now.
+
+        Parameters
+        ----------
+        fits : callable
+            Told the step and the key of a job; returns why it cannot be begun here, or None.
+        """
+        self.says = ""
+        for ready in self._ready():
+            if ready.running >= self._database.settings.workers.limits.get(ready.step, math.inf):
+                self.says = f"{ready.step} has its limit of {ready.running} running jobs"
+                continue
+            attempt = self._take_one(ready.step, fits)
+            if attempt is not None:
+                return attempt
+        return None
+
+    def _ready(self) -> list[Ready]:
+        """Return the steps of which a job may run now, the most urgent first."""
+        is_time = time.monotonic() - self._refreshed_at > REFRESH_EVERY_S
+        found = look(self._database, with_new=is_time)
+        if not is_time and not any(ready.priority is not None for ready in found):
+            found = look(self._database)
+        new = [ready.step for ready in found if ready.has_new]
+        if is_time or new:
+            self._refreshed_at = time.monotonic()
+        if new:
+            refresh(self._database, new)
+            found = look(self._database)
+        self.is_all_done = not any(
+            ready.waiting or ready.running or ready.has_new for ready in found
+        )
+        ready = [ready for ready in found if ready.priority is not None]
+        return sorted(ready, key=lambda ready: ready.priority)  # stable: then by dependency
+
+    def _take_one(self, step: str, fits: Fits) -> Attempt | None:
+        """Reserve the first job of a step that fits and that nobody else took."""
+        offset = 0
+        while True:
+            keys = candidates(self._database, step, offset)
+            for key in in_order(keys):
+                refusal = fits(step, key)
+                if refusal is not None and not refusal.is_final:
+                    self.says = refusal.reason
+                    continue
+                attempt = take(self._database, step, key, self.worker_id, self._facts)
+                if attempt is None:
+                    continue
+                if refusal is None:
+                    return attempt
+                end(self._database, attempt, Ending(outcome="error", reason=refusal.reason))
+            if len(keys) < CANDIDATES:
+                return None
+            offset += CANDIDATES
+
+
+def refresh(database: Database, steps: Collection[str]) -> None:
+    """Put what can be computed into the queues of steps; one process at a time does that."""
+    with named_lock(database.connection, f"{database.settings.schema_prefix}refresh") as is_ours:
+        if is_ours:
+            for step in steps:
+                # delay: what is scheduled for this very moment may be taken
+                database.jobs(step).refresh(delay=-1)
+
+
+def candidates(database: Database, step: str, offset: int) -> list[dict[str, Any]]:
+    """Return the keys of jobs of a step that may run now, the most urgent first."""
+    jobs = database.jobs(step)
+    ready = jobs.pending & "scheduled_time <= CURRENT_TIMESTAMP(3)"
+    order = f"priority, scheduled_time, {', '.join(jobs.primary_key)}"
+    return list(ready.keys(order_by=order, limit=CANDIDATES, offset=offset))
+
+
+def take(
+    database: Database, step: str, key: dict[str, Any], worker_id: str, facts: Mapping[str, Any]
+) -> Attempt | None:
+    """Reserve a job; None: another was faster, or the step has its limit of running jobs.
+
+    Parameters
+    ----------
+    database : Database
+        The connected tables.
+    step : str
+        Name of the step.
+    key : dict
+        Of the job.
+    worker_id : str
+        Who takes it.
+    facts : mapping
+        What the history keeps of its beginning.
+    """
+    attempt = new_attempt(step, key, worker_id)
+    facts = {**facts, "log": log_path(step, attempt.attempt_id)}
+    limit = database.settings.workers.limits.get(step)
+    if limit is None:
+        return attempt if reserve(database, attempt, facts) else None
+    lock = f"{database.settings.schema_prefix}{step}"
+    with named_lock(database.connection, lock, wait_s=LOCK_WAIT_S) as is_ours:
+        running = len(database.jobs(step).reserved)
+        if is_ours and running < limit and reserve(database, attempt, facts):
+            return attempt
+    return None
+
+
+def in_order(keys: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the most urgent job first, and the others so that workers seldom want the same."""
+    rest = keys[1:]
+    random.shuffle(rest)
+    return keys[:1] + rest

@@ -1,0 +1,126 @@
+"""What jobs need is held against what the machine has."""
+
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from pipeline.motion import MotionParams
+from populate_workers import machine, queue
+from populate_workers.budget import Budget, Need
+from populate_workers.children import NURSERY
+from populate_workers.slot import Duty
+from populate_workers.supervisor import Supervisor
+from schemas.connection import connect
+from schemas.ingest import Trial, ingest
+from schemas.motion import submit_motion
+from schemas.params import add_params
+from schemas.roi import submit_segmentation
+from schemas.settings import SETTINGS_FILE, load_settings
+from tests.populate_workers.conftest import configure
+
+pytestmark = pytest.mark.db
+
+
+@pytest.fixture
+def small(embedded):
+    """A project with a movie of noise, and its motion correction submitted."""
+    path = embedded.settings.roots["data"] / "noise.npy"
+    np.save(path, np.random.default_rng(0).poisson(100, (400, 64, 64)).astype(np.uint16))
+    ingest(Trial(animal="m", session="2026-11-22", trial="t", rate_hz=10.0), [path])
+    return embedded
+
+
+def work(database):
+    """Be a worker until all is done; return what became of the jobs."""
+    found = []
+    Supervisor(database, Duty(until_done=True), watch=found.append).run()
+    return found
+
+
+def test_a_job_takes_no_more_than_was_estimated(embedded, take_in):
+    key = take_in(embedded)
+    submit_motion(embedded.session.Recording())
+    submit_segmentation(embedded.session.Recording())
+    assert {outcome.error for outcome in work(embedded)} == {None}
+    budget = Budget(embedded)
+
+    for row in embedded.worker.RunLog().to_dicts():
+        need = budget.need(row["step"], row["job_key"])
+        assert 0.2 * need.memory_bytes < row["peak_memory_bytes"] < need.memory_bytes, row["step"]
+    stored = (embedded.motion.MotionCorrection & key).fetch1("movie")
+    size = sum(f.stat().st_size for f in (embedded.settings.store / stored.path).rglob("*"))
+    (motion,) = embedded.motion.MotionTask().keys()
+    assert size < budget.need("motion_correction", motion).disk_bytes < 10 * size
+
+
+def test_a_job_waits_for_memory_that_others_have(small):
+    budget = Budget(configure(small, memory_mb=3000))
+    (key,) = small.session.Recording().keys()
+    need = budget.need("recording_info", key)
+
+    assert budget.why_not("recording_info", key, []) is None
+    refusal = budget.why_not("recording_info", key, [need, need])
+
+    assert not refusal.is_final
+    assert re.search(r"recording_info needs up to [\d,]+ MB of memory; \d+ of the", refusal.reason)
+
+
+def test_a_job_that_no_machine_can_run_fails_at_once(small):
+    lab = configure(small, memory_mb=500)  # for all jobs; one plans with 1000
+
+    assert work(lab) == []
+
+    (failure,) = queue.failures(lab)
+    assert "MB for jobs on" in failure.message
+    assert "and no other has more: lower [compute] memory_mb" in failure.message
+    assert len(lab.session.RecordingInfo()) == 0
+
+
+def test_a_job_that_the_disk_can_never_hold_is_refused(small, monkeypatch):
+    (key,) = small.session.Recording().keys()
+    usage = shutil._ntuple_diskusage(total=10_000, used=0, free=10_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    budget = Budget(small)
+    monkeypatch.setattr(budget, "need", lambda step, key: Need(0, 20_000))
+
+    refusal = budget.why_not("motion_correction", key, [])
+
+    assert refusal.is_final
+    assert "the whole disk" in refusal.reason
+
+
+def test_full_disk_is_the_reason_and_room_mends_it(small, tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(disk)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("no file system can be mounted here: that takes root")
+    try:
+        file = small.settings.folder / SETTINGS_FILE
+        file.write_text(file.read_text().replace('"store"', f'"{disk}/store"'))
+        lab = connect(load_settings(small.settings.folder))
+        add_params(lab.motion.MotionParams, "rigid", MotionParams(mode="rigid"))
+        submit_motion(lab.session.Recording(), "rigid")
+        found = []
+        duty = Duty(until_done=True, nursery=NURSERY)
+        worker = Supervisor(lab, duty, watch=found.append)
+        worker._budget.why_not = lambda *_: None  # another program fills the disk meanwhile
+        worker.run()
+
+        (failure,) = queue.failures(lab)
+        assert "the disk is full (No space left on device); make room" in failure.message
+        assert len(lab.session.RecordingInfo()) == 1  # the worker went on
+        assert not list((disk / "store" / "_incoming").glob("*"))
+        subprocess.run([*mount[:3], "-o", "remount,size=99m", "tmpfs", str(disk)], check=True)
+        assert queue.retry(lab, containing="disk is full") == 1
+        assert {outcome.error for outcome in work(lab)} == {None}
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def test_machine_tells_its_memory():
+    assert 2**28 < machine.memory_bytes() < 2**50
+    assert machine.oom_kills() >= 0
