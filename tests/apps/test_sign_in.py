@@ -182,7 +182,7 @@ def test_a_viewer_sees_all_and_changes_nothing(app, lab_server, monkeypatch):
     monkeypatch.setattr(steps, "why_not", lambda database, role: None)
     app.run()
     next(button for button in app.button if button.label == "Try again").click().run()
-    assert "is a viewer and may not delete rows of the table" in app.error[0].value
+    assert "is a viewer and may not change rows of the table" in app.error[0].value
     assert len(lab_server.motion.MotionCorrection().jobs.errors) == failed == 1
 
 
