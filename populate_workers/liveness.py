@@ -80,6 +80,13 @@ class Watch:
 
     def reap(self) -> int:
         """Free the jobs of the dead; return how many."""
+        try:
+            return self._reap()
+        except Exception:
+            self.forget()  # while the server was away, nobody could show that he lives
+            raise
+
+    def _reap(self) -> int:
         now = time.monotonic()
         rows = self._database.connection.query(
             "SELECT worker_id, host, pid, process_start, machine_id, beat_s, beat, "
