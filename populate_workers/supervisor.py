@@ -32,7 +32,7 @@ from schemas.connection import Database
 from schemas.settings import ProjectError
 from schemas.store import clear_aside
 
-IDLE_S = 2.5
+IDLE_S = 3.0
 """Between two questions for jobs when there are none."""
 
 CONTROL_S = 1.0
