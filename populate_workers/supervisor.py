@@ -184,7 +184,9 @@ class Supervisor:
         if code not in (child.DONE, child.ERROR, child.LOST, child.STOPPED):
             self._patiently(lambda: self._write_end(slot, code, usage))
         clear_aside(self._database.settings, slot.attempt.attempt_id)
-        said = self._patiently(lambda: outcome(self._database, slot.attempt))
+        said = "done"
+        if code != child.DONE:
+            said = self._patiently(lambda: outcome(self._database, slot.attempt))
         why = None
         if said != "done":
             why = self._patiently(lambda: reason(self._database, slot.attempt)) or said
