@@ -166,6 +166,7 @@ class Trace(dj.Computed):
         denoised : <blob>              # in units of the movie
         dff : <blob>                   # change over the running baseline, relative
         spikes : <blob>                # deconvolved activity, in units of the movie
+        background=null : <blob>       # background under the ROI, in units of the movie
         """
 
     def make(self, key):
