@@ -57,6 +57,7 @@ def extract_sources(
     movie: Movie,
     params: CnmfParams,
     *,
+    seeds: sparse.csc_array | None = None,
     threads: int = DEFAULT_THREADS,
     memory_bytes: int = DEFAULT_MEMORY_BYTES,
     progress: Progress = no_progress,
@@ -69,6 +70,9 @@ def extract_sources(
         Motion-corrected, ``(n_frames, n_rows, n_cols)``, with a known rate.
     params : CnmfParams
         Settings.
+    seeds : sparse array, (n_pixels, n_cells), optional
+        Footprints or masks to begin with, pixels in C order, instead of seeking cells. They may
+        change, merge, or vanish where the movie does not support them.
     threads : int
         Blocks worked on at once; the result has the same bits for any number.
     memory_bytes : int
@@ -106,7 +110,10 @@ def extract_sources(
             f"{movie.name} has {survey.kept.sum()} frames with a finite value and needs at least "
             f"{MIN_FRAMES}; check how it was motion-corrected."
         )
-    seeds = find_seeds(survey, params, threads=threads, memory_bytes=budget, progress=progress)
+    known = None if seeds is None else _known(seeds, survey, movie)
+    if known is None:
+        found = find_seeds(survey, params, threads=threads, memory_bytes=budget, progress=progress)
+        known = Model(footprints=enlarged(found.footprints, grid), calcium=found.calcium)
     stream = Stream(
         movie=movie,
         fill=survey.mean,
@@ -116,15 +123,30 @@ def extract_sources(
         progress=progress,
     )
     coarse = _coarse_stream(stream, survey)
-    model = Model(
-        footprints=enlarged(seeds.footprints, grid),
-        calcium=_at_frames(seeds.calcium, grid, coarse),
-    )
+    model = replace(known, calcium=_at_frames(known.calcium, grid, coarse))
     for _ in range(REFINEMENTS):
         model = _refined(model, coarse, survey, params)
     model = replace(model, calcium=_at_frames(model.calcium, grid, stream))
-    traces = _traces(model, stream, survey, params, order=params.p)
+    traces = _traces(model, stream, survey, params, coarse=False)
     return collect_sources(model.footprints, traces, stream, survey, params)
+
+
+def _known(seeds: sparse.csc_array, survey: Survey, movie: Movie) -> Model:
+    """Return footprints that are given, with traces still to be found."""
+    n_pixels = math.prod(movie.frame_shape)
+    if seeds.shape[0] != n_pixels:
+        raise ValueError(
+            f"the seeds have {seeds.shape[0]} pixels and the frames of {movie.name} "
+            f"{n_pixels}; give footprints of this frame."
+        )
+    if seeds.nnz and not (np.isfinite(seeds.data).all() and seeds.data.min() >= 0):
+        raise ValueError("the seeds must have finite weights of at least 0.")
+    inside = sparse.diags_array(survey.usable.astype(np.float32))
+    footprints = sparse.csc_array(inside @ seeds, dtype=np.float32)
+    footprints.eliminate_zeros()
+    footprints = sparse.csc_array(footprints[:, np.diff(footprints.indptr) > 0])
+    n_bins = len(survey.small)
+    return Model(footprints=footprints, calcium=np.zeros((footprints.shape[1], n_bins), np.float32))
 
 
 def _coarse_stream(stream: Stream, survey: Survey) -> Stream:
@@ -190,9 +212,9 @@ def check_movie(movie: Movie, params: CnmfParams, *, memory_bytes: int) -> None:
 
 
 def _traces(
-    model: Model, stream: Stream, survey: Survey, params: CnmfParams, *, order: int
+    model: Model, stream: Stream, survey: Survey, params: CnmfParams, *, coarse: bool
 ) -> Traces:
-    """Read the movie once for the traces of the footprints."""
+    """Read the movie once for the traces of the footprints; coarse ones for the footprints only."""
     return update_traces(
         stream,
         model.footprints,
@@ -200,7 +222,8 @@ def _traces(
         field=field_of(survey, stream, params),
         gnb=params.gnb,
         denoise=autoregressive(
-            order=order,
+            order=1 if coarse else params.p,
+            fitted=not coarse,
             decay_frames=params.decay_time_s * stream.movie.require_rate_hz(),
             n_frames=int(stream.kept.sum()),
         ),
@@ -209,7 +232,7 @@ def _traces(
 
 def _refined(model: Model, stream: Stream, survey: Survey, params: CnmfParams) -> Model:
     """Update traces, then footprints, and merge what turns out to be one cell."""
-    traces = _traces(model, stream, survey, params, order=0)
+    traces = _traces(model, stream, survey, params, coarse=True)
     footprints, calcium = update_footprints(
         stream,
         dilated(model.footprints, field_of(survey, stream, params)),

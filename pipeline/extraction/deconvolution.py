@@ -90,8 +90,10 @@ def coefficients_of(decay_frames: float, rise_frames: float) -> tuple[float, flo
 
 
 def time_constants_of(coefficients: tuple[float, float]) -> tuple[float, float]:
-    """Return decay and rise of an autoregression, in frames."""
+    """Return decay and rise of an autoregression, in frames; NaN where there is no model."""
     first, second = coefficients
+    if first <= 0:
+        return math.nan, math.nan
     root = math.sqrt(max(0.0, first * first + 4 * second))
     decay, rise = (first + root) / 2, (first - root) / 2
     return -1 / math.log(decay), -1 / math.log(rise) if rise > 0 else 0.0

@@ -1,15 +1,18 @@
 """Settings of CNMF."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from pipeline.checks import check_in_range
+from pipeline.extraction.caiman import translate_cnmf
 
 LIMITS = {
     "decay_time_s": (0.01, 60),
     "min_corr": (0, 1),
     "min_pnr": (0, 1000),
-    "p": (1, 2),
+    "p": (0, 2),
     "merge_corr": (0, 1),
     "min_snr": (0, 1000),
     "min_rval": (-1, 1),
@@ -48,7 +51,8 @@ class CnmfParams:
     None: the background of each place is its own."""
 
     p: int = 2
-    """Order of the autoregressive calcium model: 1 has an instant rise, 2 a finite one."""
+    """Order of the autoregressive calcium model: 1 has an instant rise, 2 a finite one; 0 is none,
+    so that the denoised trace is what exceeds the baseline, and there are no spikes."""
 
     merge_corr: float = 0.8
     """Overlapping components whose traces correlate at least so much are merged."""
@@ -87,6 +91,29 @@ class CnmfParams:
             check_in_range("gsig_px", gsig_px, 1, MAX_GSIG_PX)
         if self.dff_percentile is not None:
             check_in_range("dff_percentile", self.dff_percentile, 0, 100)
+
+    @classmethod
+    def from_caiman(cls, values: Mapping[str, Any]) -> "CnmfParams":
+        """Return the settings that CaImAn's names mean.
+
+        Parameters
+        ----------
+        values : mapping
+            Parameters of CaImAn, flat or in its groups, or the dictionary of the original
+            Mesmerize with its ``cnmf_kwargs`` and ``eval_kwargs``.
+
+        Returns
+        -------
+        CnmfParams
+            What is not named takes its default; what has no effect here is ignored, see
+            `pipeline.extraction.caiman.IGNORED`.
+
+        Raises
+        ------
+        ValueError
+            If a name is unknown or a value is out of its range.
+        """
+        return cls(**translate_cnmf(values))
 
     @property
     def min_area_px(self) -> float:

@@ -51,17 +51,21 @@ class Traces:
         return self.calcium + np.asarray(slow, np.float32).reshape(self.calcium.shape)
 
 
-def autoregressive(*, order: int, decay_frames: float, n_frames: int | None = None) -> Denoise:
+def autoregressive(
+    *, order: int, decay_frames: float, n_frames: int | None = None, fitted: bool = True
+) -> Denoise:
     """Return the deconvolution of one trace; its time constants are fitted the first time.
 
     Parameters
     ----------
     order : int
-        1 or 2; 0 is order 1 with the expected decay, not fitted.
+        0, 1 or 2; 0 is no model: what exceeds the slow baseline is calcium, without spikes.
     decay_frames : float
         Expected decay time, in frames.
     n_frames : int, optional
         Length of the traces: their baseline may change slowly. Without it, it is constant.
+    fitted : bool
+        Whether the time constants are fitted; without it, the expected decay is taken.
 
     Returns
     -------
@@ -69,12 +73,14 @@ def autoregressive(*, order: int, decay_frames: float, n_frames: int | None = No
         As `update_traces` takes it.
     """
     basis = None if n_frames is None else slow_basis(n_frames, decay_frames)
+    if order == 0:
+        return above_median
 
     def denoise(trace: NDArray[np.float64], earlier: Deconvolved | None) -> Deconvolved:
         noise = noise_level(trace)
         if earlier:
             coefficients = earlier.coefficients
-        elif order == 0:
+        elif not fitted:
             coefficients = coefficients_of(decay_frames, 0)
         else:
             coefficients = fit_coefficients(
@@ -86,11 +92,12 @@ def autoregressive(*, order: int, decay_frames: float, n_frames: int | None = No
 
 
 def above_median(trace: NDArray[np.float64], _: Deconvolved | None) -> Deconvolved:
-    """Take what exceeds the median as calcium: enough to find cells."""
+    """Take what exceeds the median as calcium, without a model: enough to find cells."""
     baseline = float(np.median(trace))
     calcium = np.maximum(trace - baseline, 0).astype(np.float32)
     slow = np.full(trace.size, baseline, np.float32)
-    return Deconvolved(calcium, calcium, baseline, 0.0, (0.0, 0.0), slow)
+    nothing = np.zeros_like(calcium)
+    return Deconvolved(calcium, nothing, baseline, noise_level(trace), (0.0, 0.0), slow)
 
 
 def update_traces(
