@@ -58,7 +58,7 @@ for part in (slice(0, 200), slice(None)):  # the first compiles
     started = time.perf_counter()
     corrected = out / f"corrected-{part.stop}.zarr"
     moved = correct_motion(movie, MotionParams(), out=corrected, threads=threads)
-    params = replace(params, border_px=moved.border_px)
+    params = replace(params, border_px=moved.quality.border_px)
     between = time.perf_counter()
     sources = method.extract(open_movie(corrected, rate_hz=30.0), params, threads=threads)
     seconds = [between - started, time.perf_counter() - between]
