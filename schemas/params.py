@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pipeline.extraction.methods import method_name
 from pipeline.params import params_hash, params_to_dict
 from schemas.settings import ProjectError
 
@@ -44,7 +45,10 @@ def add_params(table: Any, name: str, params: Any) -> str:
             f"these values are stored already, under {same_values[0]['name']!r}; use that."
         )
     if not same_values:
-        table.insert1({**key, "name": name, "params": params_to_dict(params)})
+        row = {**key, "name": name, "params": params_to_dict(params)}
+        if "method" in table.heading.names:
+            row["method"] = method_name(params)
+        table.insert1(row)
     return key[hash_name]
 
 

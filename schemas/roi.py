@@ -7,8 +7,8 @@ from typing import NamedTuple
 import datajoint as dj
 import numpy as np
 
-from pipeline.extraction import CnmfParams, extract_sources
 from pipeline.extraction.archive import TRACES, read_traces, save_sources
+from pipeline.extraction.methods import find_method
 from pipeline.params import params_from_dict
 from pipeline.readers import open_movie
 from pipeline.rois import centroid_px, contour_px
@@ -46,8 +46,8 @@ class SegmentationParams(dj.Lookup):
     segmentation_hash : char(32)     # of the method and the values
     ---
     name : varchar(64)
-    method="cnmf" : varchar(32)      # how the ROIs are found
-    params : json                    # the fields of pipeline.extraction.CnmfParams
+    method="cnmf" : varchar(32)      # how the ROIs are found: a name in pipeline.extraction.methods
+    params : json                    # the fields of the settings of this method
     unique index (name)
     """
 
@@ -116,14 +116,16 @@ class Segmentation(dj.Computed):
 
     def make_fetch(self, key):
         task = (SegmentationTask * SegmentationParams & key).fetch1()
-        return *movie_source(key, task["motion_hash"]), task["motion_hash"], task["params"]
+        settings = task["method"], task["params"]
+        return *movie_source(key, task["motion_hash"]), task["motion_hash"], settings
 
-    def make_compute(self, key, arguments, edge, motion_hash, values):
-        params = params_from_dict(CnmfParams, values)
+    def make_compute(self, key, arguments, edge, motion_hash, settings):
+        method = find_method(settings[0])
+        params = params_from_dict(method.params, settings[1])
         params = replace(params, border_px=max(params.border_px, edge.border_px))
         resources = RESOURCES.get()
         movie = open_movie(**arguments)
-        sources = extract_sources(movie, params, **resources.as_arguments())
+        sources = method.extract(movie, params, **resources.as_arguments())
         with new_folder(resources.settings, ".zarr") as folder:
             save_sources(sources, folder)
         row = {"motion_hash": motion_hash, "border_px": params.border_px}
@@ -164,6 +166,7 @@ class Trace(dj.Computed):
         denoised : <blob>              # in units of the movie
         dff : <blob>                   # change over the running baseline, relative
         spikes : <blob>                # deconvolved activity, in units of the movie
+        background=null : <blob>       # background under the ROI, in units of the movie
         """
 
     def make(self, key):

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.extraction import CnmfParams
+from pipeline.extraction.methods import DEFAULT_METHOD, find_method
 from pipeline.motion import MotionParams
 from pipeline.params import params_from_dict
 from schemas.connection import Database, connect
@@ -23,7 +23,19 @@ class Step(StrEnum):
     SEGMENTATION = "segmentation"
 
 
-KINDS: dict[Step, type] = {Step.MOTION: MotionParams, Step.SEGMENTATION: CnmfParams}
+def kind_of(step: Step, method: str | None) -> type:
+    """Return the settings of a step; only a segmentation has a choice of methods.
+
+    Raises
+    ------
+    ValueError
+        If there is no such method, or the step has none to choose.
+    """
+    if step is Step.SEGMENTATION:
+        return find_method(method or DEFAULT_METHOD).params
+    if method is not None:
+        raise ValueError(f"{step} has no choice of methods; got --method {method}: leave it out.")
+    return MotionParams
 
 
 def table_of(database: Database, step: Step) -> Any:
@@ -73,12 +85,15 @@ def add(
         list[str] | None,
         typer.Argument(metavar="FIELD=VALUE", help="Values as JSON; the others are defaults."),
     ] = None,
+    method: Annotated[
+        str | None, typer.Option(help="How a segmentation finds ROIs.", show_default=DEFAULT_METHOD)
+    ] = None,
 ) -> None:
     """Store a parameter set; it is checked first and never changes afterwards.
 
     Example: `mesmerize params add segmentation large 'gsig_px=[8, 8]' min_snr=3`
     """
-    params = params_from_dict(KINDS[step], dict(map(parse_value, values or [])))
+    params = params_from_dict(kind_of(step, method), dict(map(parse_value, values or [])))
     add_params(table_of(connect(), step), name, params)
     print(f"Stored {step} parameters {name!r}.")
 

@@ -157,6 +157,12 @@ def test_bad_input_gets_one_sentence(mesmerize, tmp_path):
     assert "max_deviation_px must be between" in refusal(
         mesmerize("params", "add", "motion", "mine", "max_deviation_px=-1")
     )
+    assert "the method must be one of 'cnmf'" in refusal(
+        mesmerize("params", "add", "segmentation", "mine", "--method", "bogus")
+    )
+    assert "motion has no choice of methods; got --method cnmf" in refusal(
+        mesmerize("params", "add", "motion", "mine", "--method", "cnmf")
+    )
 
 
 @pytest.mark.db

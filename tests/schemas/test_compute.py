@@ -1,9 +1,12 @@
 """The computing part of a long ``make`` needs no server."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
-from pipeline.extraction import CnmfParams
+from pipeline.extraction import CnmfParams, extract_sources
+from pipeline.extraction.methods import METHODS, Method
 from pipeline.motion import MotionParams
 from pipeline.params import params_to_dict
 from schemas.motion import MotionCorrection
@@ -55,9 +58,27 @@ def test_motion_correction(arguments):
 
 def test_segmentation(arguments, tmp_path):
     sources, _, folder, row = Segmentation.make_compute(
-        None, {}, arguments, Edge(4, 0), None, params_to_dict(CnmfParams(border_px=2))
+        None, {}, arguments, Edge(4, 0), None, ("cnmf", params_to_dict(CnmfParams(border_px=2)))
     )
 
     assert row == {"motion_hash": None, "border_px": 4, "rate_hz": 30.0}
     assert len(sources.accepted) > 0
     assert folder.is_relative_to(tmp_path / "store")
+
+
+def test_the_method_of_a_parameter_set_decides_what_runs(arguments, monkeypatch):
+    @dataclass(frozen=True)
+    class OtherParams:
+        border_px: int = 0
+
+    def other(movie, params, **resources):
+        assert params == OtherParams(border_px=3)
+        return extract_sources(movie, CnmfParams(min_snr=1000), **resources)
+
+    monkeypatch.setitem(METHODS, "other", Method(OtherParams, other))
+
+    sources, *_ = Segmentation.make_compute(
+        None, {}, arguments, Edge(0, 0), None, ("other", {"border_px": 3})
+    )
+
+    assert not sources.accepted.any()
