@@ -80,6 +80,13 @@ class Watch:
 
     def reap(self) -> int:
         """Free the jobs of the dead; return how many."""
+        try:
+            return self._reap()
+        except Exception:
+            self.forget()  # while the server was away, nobody could show that he lives
+            raise
+
+    def _reap(self) -> int:
         now = time.monotonic()
         rows = self._database.connection.query(
             "SELECT worker_id, host, pid, process_start, machine_id, beat_s, beat, "
@@ -154,13 +161,26 @@ def free_left_over(database: Database) -> int:
     for attempt in attempts:
         if attempt.worker_id not in living:
             freed += give_up(database, attempt, "its worker died.")
-    for step, _ in database.steps():
+    for step in _steps_held_outside(database):
         jobs = database.jobs(step)
         theirs = jobs.reserved & {"host": machine.host(), "version": ""}
         for row in theirs.to_dicts():
             if machine.is_gone(row["pid"], ""):
                 freed += _put_back(database, jobs, row)
     return freed
+
+
+def _steps_held_outside(database: Database) -> list[str]:
+    """Return the steps of which a process outside of ours has jobs on this machine."""
+    was = "status='reserved' AND version='' AND host=%s"
+    steps = [step for step, _ in database.steps()]
+    parts = [
+        f"SELECT {i} AS step FROM {database.jobs(step).full_table_name} WHERE {was}"
+        for i, step in enumerate(steps)
+    ]
+    query = " UNION ".join(parts)
+    found = database.connection.query(query, args=(machine.host(),) * len(steps)).fetchall()
+    return [steps[i] for (i,) in found]
 
 
 def _put_back(database: Database, jobs: Any, row: dict[str, Any]) -> int:

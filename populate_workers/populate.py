@@ -60,13 +60,12 @@ def populate(database: Database, *, until_done: bool = False, watch: Watcher) ->
         Told the outcome of each job.
     """
     free_dead(database)
-    worker_id = register(database, slots=1, memory_bytes=database.settings.memory_bytes)
-    heart = Heart(database.settings, database.worker.Worker().full_table_name, worker_id)
-    chooser = Chooser(database, worker_id, facts())
+    presence = _Presence(database)
     before = RESOURCES.get()
     try:
         while True:
-            attempt = patiently(database, lambda: chooser.next(_anything))
+            chooser = presence.chooser()
+            attempt = patiently(database, lambda chooser=chooser: chooser.next(_anything))
             if attempt is not None:
                 watch(_run(database, attempt, before.progress))
             elif not until_done or chooser.is_all_done:
@@ -76,8 +75,35 @@ def populate(database: Database, *, until_done: bool = False, watch: Watcher) ->
                 free_dead(database)
     finally:
         RESOURCES.set(before)
-        heart.stop()
-        leave(database, worker_id)
+        presence.leave()
+
+
+class _Presence:
+    """The worker that a process is; anew after its machine slept and its job was given away."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._facts = facts()
+        self._enter()
+
+    def chooser(self) -> Chooser:
+        """Return who takes jobs for this process."""
+        if self._heart.is_declared_dead:
+            self._heart.stop()
+            self._enter()
+        return self._chooser
+
+    def leave(self) -> None:
+        """Be a worker no more."""
+        self._heart.stop()
+        leave(self._database, self._chooser.worker_id)
+
+    def _enter(self) -> None:
+        settings = self._database.settings
+        worker_id = register(self._database, slots=1, memory_bytes=settings.memory_bytes)
+        table = self._database.worker.Worker().full_table_name
+        self._heart = Heart(settings, table, worker_id)
+        self._chooser = Chooser(self._database, worker_id, self._facts)
 
 
 def _anything(*_: object) -> None:

@@ -32,7 +32,7 @@ from schemas.connection import Database
 from schemas.settings import ProjectError
 from schemas.store import clear_aside
 
-IDLE_S = 2.5
+IDLE_S = 3.0
 """Between two questions for jobs when there are none."""
 
 CONTROL_S = 1.0
@@ -184,7 +184,9 @@ class Supervisor:
         if code not in (child.DONE, child.ERROR, child.LOST, child.STOPPED):
             self._patiently(lambda: self._write_end(slot, code, usage))
         clear_aside(self._database.settings, slot.attempt.attempt_id)
-        said = self._patiently(lambda: outcome(self._database, slot.attempt))
+        said = "done"
+        if code != child.DONE:
+            said = self._patiently(lambda: outcome(self._database, slot.attempt))
         why = None
         if said != "done":
             why = self._patiently(lambda: reason(self._database, slot.attempt)) or said

@@ -1,6 +1,7 @@
 """From a project folder to connected tables."""
 
 import importlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -10,7 +11,9 @@ import datajoint as dj
 from datajoint.errors import DataJointError
 
 from schemas import server
+from schemas.access import Account, NotAllowed, ProjectConnection, own_role
 from schemas.resources import RESOURCES, Resources
+from schemas.roles import keep_grants
 from schemas.settings import ProjectError, Settings, datajoint_config, load_settings
 
 MODULES = ("project", "animal", "session", "motion", "roi", "inspection", "sample", "worker")
@@ -25,6 +28,8 @@ STEPS = {
     "trace": ("roi", "Trace"),
 }
 """The computed tables, in the order in which they depend on each other."""
+
+USER_VARIABLE = "MESMERIZE_USER"
 
 
 @dataclass(frozen=True)
@@ -66,8 +71,16 @@ class Database:
             yield name, self.step(name)
 
 
-def open_connection(settings: Settings) -> Any:
+def open_connection(settings: Settings, account: Account | None = None) -> Any:
     """Connect to the project's server; an embedded one is started when it is not running.
+
+    Parameters
+    ----------
+    settings : Settings
+        The project.
+    account : Account or None
+        Who connects; None: the account of the project folder, on the embedded server its owner
+        or, where it is set, the account that ``MESMERIZE_USER`` names.
 
     Raises
     ------
@@ -80,12 +93,14 @@ def open_connection(settings: Settings) -> Any:
         server.start(settings)
         config.database.host = server.host(settings.folder)  # the folder may have moved
         config.database.port = server.PORT
-        config.database.user = server.SUPERUSER
+        config.database.user = os.environ.get(USER_VARIABLE) or server.SUPERUSER
         config.database.use_tls = False
     options = config.database
+    if account is not None:
+        options.user, options.password = account.user, account.password
     password = options.password.get_secret_value() if options.password else ""
     try:
-        return dj.Connection(
+        connection = ProjectConnection(
             options.host,
             options.user,
             password,
@@ -94,6 +109,7 @@ def open_connection(settings: Settings) -> Any:
             backend=options.backend,
             config_override=config,
         )
+        connection.role = own_role(connection, settings.schema_prefix)
     except Exception as error:  # noqa: BLE001 every driver has its own tree of errors
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ProjectError(
@@ -101,17 +117,21 @@ def open_connection(settings: Settings) -> Any:
             f"{reason}; check that it runs, and the connection in "
             f"{settings.folder / 'datajoint.json'} and .secrets/."
         ) from error
+    return connection
 
 
-def connect(settings: Settings | None = None) -> Database:
+def connect(settings: Settings | None = None, account: Account | None = None) -> Database:
     """Connect this process: the classes of ``schemas`` then stand for the project's tables.
 
-    Schemas and tables that do not exist yet are made.
+    Schemas and tables that do not exist yet are made, and the roles of the project get their rights
+    on them, where the account may do so.
 
     Parameters
     ----------
     settings : Settings or None
         The project; None: that of the current folder.
+    account : Account or None
+        Who connects; None: the account of the project folder.
 
     Returns
     -------
@@ -121,7 +141,8 @@ def connect(settings: Settings | None = None) -> Database:
     Raises
     ------
     ProjectError
-        If there is no project here, or its server cannot be reached or refuses the account.
+        If there is no project here, its server cannot be reached or refuses the account, or tables
+        are missing that this account may not make.
 
     Notes
     -----
@@ -129,35 +150,62 @@ def connect(settings: Settings | None = None) -> Database:
     connection of its own with `connect_session`.
     """
     settings = settings or load_settings()
-    connection = open_connection(settings)
+    connection = open_connection(settings, account)
     modules = {name: importlib.import_module(f"schemas.{name}") for name in MODULES}
-    for name, module in modules.items():
-        module.schema.database = None  # a process may change servers; only tests do
-        module.schema.activate(f"{settings.schema_prefix}{name}", connection=connection)
-    RESOURCES.set(Resources(settings=settings))
     database = Database(settings, connection, modules)
-    for name in STEPS:
-        database.jobs(name)  # makes the queue now: two workers that make it at once would clash
+    try:
+        _make_tables(database)
+    except DataJointError as error:
+        if connection.role in (None, "admin") and not isinstance(error, NotAllowed):
+            raise
+        raise ProjectError(
+            f"tables of {settings.schema_prefix}* are missing, and the account "
+            f"{connection.conn_info['user']!r} may not make them; an admin makes them by calling "
+            "once: mesmerize status"
+        ) from error
+    RESOURCES.set(Resources(settings=settings))
+    keep_grants(database)
     return database
 
 
-def connect_session(settings: Settings) -> Database:
+def _make_tables(database: Database) -> None:
+    """Let the classes stand for the project's tables, and make those that are missing."""
+    for name, module in database.modules.items():
+        module.schema.database = None  # a process may change servers; only tests do
+        schema = f"{database.settings.schema_prefix}{name}"
+        module.schema.activate(schema, connection=database.connection)
+    for name in STEPS:
+        database.jobs(name)  # makes the queue now: two workers that make it at once would clash
+
+
+def connect_session(settings: Settings, account: Account | None = None) -> Database:
     """Connect one user session of a server process: its tables share nothing with other sessions.
+
+    Parameters
+    ----------
+    settings : Settings
+        The project.
+    account : Account or None
+        Whose session it is; None: the account of the project folder.
 
     Raises
     ------
     ProjectError
-        If the server cannot be reached, or the tables have not been made yet.
+        If the server cannot be reached or refuses the account, or the tables have not been made
+        yet.
     """
-    connection = open_connection(settings)
+    connection = open_connection(settings, account)
     try:
         modules = {
             name: dj.VirtualModule(name, f"{settings.schema_prefix}{name}", connection=connection)
             for name in MODULES
         }
     except DataJointError as error:
+        user = connection.conn_info["user"]
+        connection.close()
         raise ProjectError(
-            f"the tables of {settings.folder} have not been made yet; "
-            "call once in its folder: mesmerize status"
+            f"the account {user!r} finds no tables {settings.schema_prefix}*: an admin gives it a "
+            f"role with: mesmerize users add {user}; tables that were never made are made by "
+            "calling once: mesmerize status"
         ) from error
     return Database(settings, connection, modules)

@@ -11,6 +11,7 @@ import datajoint as dj
 from schemas.connection import Database
 from schemas.files import size_bytes
 from schemas.params import find_params
+from schemas.references import references, storing_tables
 from schemas.settings import ProjectError
 from schemas.store import check_writable
 
@@ -48,8 +49,11 @@ def doomed_by(database: Database, tasks: Any) -> Doomed:
     ------
     ProjectError
         If one of the tasks, or of what is made of them, is being computed now.
+    NotAllowed
+        If this account may not delete from all the tables that are concerned.
     """
     tables = list(dj.Diagram.cascade(_by_keys(tasks)))
+    _check_allowed(tables)
     for step, jobs in _jobs(database, tables):
         if jobs.reserved:
             raise ProjectError(
@@ -57,7 +61,7 @@ def doomed_by(database: Database, tasks: Any) -> Doomed:
                 "or stop its worker, and delete then."
             )
     counts = {table.full_table_name: len(table) for table in tables}
-    paths = frozenset(path for table in tables for path in _references(table))
+    paths = frozenset(path for table in tables for path in _paths(table))
     return Doomed(
         rows={name: count for name, count in counts.items() if count},
         paths=paths,
@@ -84,6 +88,8 @@ def delete_tasks(database: Database, tasks: Any) -> int:
     ------
     ProjectError
         If one of them is being computed now, or the store cannot be written.
+    NotAllowed
+        If this account may not delete from all the tables that are concerned; then nothing goes.
 
     Notes
     -----
@@ -98,7 +104,7 @@ def delete_tasks(database: Database, tasks: Any) -> int:
         for _, jobs in _jobs(database, list(dj.Diagram.cascade(tasks))):
             jobs.delete_quick()
         tasks.delete(transaction=False, prompt=False)
-    left = {path for table in _storing_tables(database) for path in _references(table)}
+    left = {path for table in storing_tables(database) for path in _paths(table)}
     return sum(_remove(database.settings.store / path) for path in doomed.paths - left)
 
 
@@ -118,8 +124,11 @@ def delete_params(table: Any, tasks: Any, name: str) -> None:
     ------
     ProjectError
         If there is none of that name, or there are tasks with it.
+    NotAllowed
+        If this account may not delete it.
     """
     key = find_params(table, name)
+    _check_allowed([table()])
     count = len(tasks & key)
     if count:
         raise ProjectError(
@@ -127,6 +136,12 @@ def delete_params(table: Any, tasks: Any, name: str) -> None:
             "to it; delete those first with: mesmerize delete"
         )
     (table & key).delete(prompt=False)
+
+
+def _check_allowed(tables: Iterable[Any]) -> None:
+    """Let the server refuse, table by table, to delete; no row is concerned."""
+    for table in tables:
+        (table & False).delete_quick()
 
 
 def _by_keys(tasks: Any) -> Any:
@@ -143,20 +158,9 @@ def _jobs(database: Database, tables: Iterable[Any]) -> Iterator[tuple[str, Any]
             yield step, computed().jobs & by_name[parent].keys()
 
 
-def _storing_tables(database: Database) -> Iterator[Any]:
-    """Yield the tables whose rows may refer to the store."""
-    for module in database.modules.values():
-        for name in module.schema.list_tables():
-            yield module.schema.get_table(name)
-
-
-def _references(table: Any) -> Iterator[str]:
-    """Yield the paths in the store that the rows of a table refer to; no file is opened."""
-    heading = table.heading
-    for name in (*heading.hash_objects, *heading.schema_objects):
-        codec = heading.attributes[name].codec
-        for row in table.proj(name).cursor(as_dict=True):
-            yield from (path for path, _ in codec.referenced_paths(row[name]))
+def _paths(table: Any) -> Iterator[str]:
+    """Yield the paths in the store that the rows of a table refer to."""
+    return (said["path"] for _, said in references(table))
 
 
 def _stored_bytes(path: Path) -> int:

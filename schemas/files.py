@@ -37,7 +37,7 @@ def describe(path: Path, settings: Settings, progress: Progress) -> dict[str, An
         "root": root,
         "path": relative,
         "size_bytes": size_bytes(path),
-        "checksum": _checksum(path, progress),
+        "checksum": checksum(path, progress),
     }
 
 
@@ -73,7 +73,7 @@ def _files(path: Path) -> list[Path]:
     return [path]
 
 
-def _checksum(path: Path, progress: Progress) -> str:
+def checksum(path: Path, progress: Progress) -> str:
     """Return the SHA-256 of the content; of a folder, of all names and contents."""
     total, done = size_bytes(path), 0
     digest = hashlib.sha256()

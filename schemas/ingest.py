@@ -12,6 +12,7 @@ from pipeline.readers.metadata import find_metadata
 from pipeline.readers.registry import split_item
 from schemas.animal import Animal
 from schemas.files import describe
+from schemas.insertion import insert_new
 from schemas.resources import RESOURCES
 from schemas.session import Recording, Session
 from schemas.settings import ProjectError
@@ -154,11 +155,9 @@ def _file_rows(
 def _insert(trial: Trial, files: list[dict[str, Any]]) -> None:
     """Insert the animal, the session, the recording and its files, or nothing."""
     with Recording.connection.transaction:
-        Animal.insert1({"animal_id": trial.animal}, skip_duplicates=True)
-        Session.insert1(
-            {"animal_id": trial.animal, "session": trial.session, "session_date": trial.date},
-            skip_duplicates=True,
-        )
+        insert_new(Animal(), [{"animal_id": trial.animal}])
+        session = {"animal_id": trial.animal, "session": trial.session, "session_date": trial.date}
+        insert_new(Session(), [session])
         Recording.insert1(
             {
                 **trial.key,

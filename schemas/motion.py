@@ -8,6 +8,7 @@ from pipeline.motion.preview import preview_motion
 from pipeline.params import params_from_dict
 from pipeline.readers import open_movie
 from pipeline.versions import software_versions
+from schemas.insertion import insert_new
 from schemas.params import DEFAULT, find_params
 from schemas.resources import RESOURCES
 from schemas.session import Recording, movie_arguments  # noqa: F401 the tables name Recording
@@ -172,6 +173,4 @@ def submit_motion(recordings, params=DEFAULT):
     """
     key = find_params(MotionParams, params)
     tasks = [{**recording, **key} for recording in recordings.proj().to_dicts()]
-    before = len(MotionTask())
-    MotionTask.insert(tasks, skip_duplicates=True)
-    return len(MotionTask()) - before
+    return insert_new(MotionTask(), tasks)

@@ -13,6 +13,7 @@ from pipeline.params import params_from_dict
 from pipeline.readers import open_movie
 from pipeline.rois import centroid_px, contour_px
 from pipeline.versions import software_versions
+from schemas.insertion import insert_new
 from schemas.motion import MotionCorrection, MotionParams, MotionTask
 from schemas.params import DEFAULT, find_params
 from schemas.resources import RESOURCES
@@ -165,6 +166,7 @@ class Trace(dj.Computed):
         denoised : <blob>              # in units of the movie
         dff : <blob>                   # change over the running baseline, relative
         spikes : <blob>                # deconvolved activity, in units of the movie
+        background=null : <blob>       # background under the ROI, in units of the movie
         """
 
     def make(self, key):
@@ -213,9 +215,7 @@ def submit_segmentation(recordings, params=DEFAULT, motion=None, *, as_recorded=
         identity = hashlib.sha256(f"{key['segmentation_hash']} {motion_hash}".encode())
         task = {**recording, **key, "motion_hash": motion_hash}
         tasks.append({**task, "segmentation_id": identity.hexdigest()[:32]})
-    before = len(SegmentationTask())
-    SegmentationTask.insert(tasks, skip_duplicates=True)
-    return len(SegmentationTask()) - before
+    return insert_new(SegmentationTask(), tasks)
 
 
 def _motion_hash(recording, motion):

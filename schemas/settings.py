@@ -16,6 +16,7 @@ from schemas.worker_settings import WorkerSettings, parse_workers
 SETTINGS_FILE = "mesmerize.toml"
 DATAJOINT_FILE = "datajoint.json"
 SECRETS_FOLDER = ".secrets"
+PASSWORD_FILE = "database.password"
 PROJECT_VARIABLE = "MESMERIZE_PROJECT"
 STORE = "main"
 MEGABYTE = 1_000_000
@@ -35,6 +36,9 @@ location = "store"          # corrected movies and other large arrays; relative 
 [compute]
 threads = {threads}
 memory_mb = 1000            # one job plans its memory to stay below this
+
+[app]
+idle_minutes = 60           # on a lab server, who is away for longer signs in again
 
 [workers]
 # memory_mb = 12000         # for all jobs of a machine together; without: most of what it has
@@ -76,6 +80,9 @@ class Settings:
 
     memory_bytes: int
     """Memory that one job plans with."""
+
+    idle_s: float = 3600.0
+    """How long a session of the app lasts that nobody uses."""
 
     workers: WorkerSettings = WorkerSettings()
     """How workers behave."""
@@ -165,6 +172,8 @@ def _parse(folder: Path, values: dict[str, Any]) -> Settings:
     memory_mb = float(compute.get("memory_mb", 1000))
     check_in_range("threads", threads, 1, 1024)
     check_in_range("memory_mb", memory_mb, 100, 1e7)
+    idle_minutes = float(values.get("app", {}).get("idle_minutes", 60))
+    check_in_range("idle_minutes", idle_minutes, 0.05, 1440)
     return Settings(
         folder=folder,
         embedded=bool(values.get("server", {}).get("embedded", True)),
@@ -172,6 +181,7 @@ def _parse(folder: Path, values: dict[str, Any]) -> Settings:
         store=folder / values.get("store", {}).get("location", "store"),
         threads=threads,
         memory_bytes=int(memory_mb * MEGABYTE),
+        idle_s=60 * idle_minutes,
         workers=parse_workers(values.get("workers", {}), values.get("limits", {})),
         roots={k: folder / v for k, v in dict(values.get("data", {}).get("roots", {})).items()},
     )
@@ -205,8 +215,8 @@ def write_project(
     """
     secrets = folder / SECRETS_FOLDER
     secrets.mkdir(mode=0o700, parents=True)
-    (secrets / "database.password").touch(mode=0o600)
-    (secrets / "database.password").write_text(password)
+    (secrets / PASSWORD_FILE).touch(mode=0o600)
+    (secrets / PASSWORD_FILE).write_text(password)
     (secrets / ".gitignore").write_text("*\n")
     configuration = {"database": dict(database), "loglevel": "WARNING"}
     (folder / DATAJOINT_FILE).write_text(json.dumps(configuration, indent=2) + "\n")
@@ -239,7 +249,7 @@ def datajoint_config(settings: Settings) -> Config:
     if config.database.user is None:
         config.database.user = read_secret_file(secrets, "database.user")
     if config.database.password is None:
-        config.database.password = read_secret_file(secrets, "database.password") or ""
+        config.database.password = read_secret_file(secrets, PASSWORD_FILE) or ""
     config.stores = _stores(config, settings)
     config.safemode = False  # our own commands ask before they delete
     return config

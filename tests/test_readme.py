@@ -4,7 +4,9 @@ import re
 import shlex
 import shutil
 
+import numpy as np
 import pytest
+import tifffile
 
 from apps.cli.main import COMMANDS
 from docs.diagram import BEGIN, END, README, draw
@@ -49,6 +51,10 @@ def test_commands_run_as_shown(mesmerize, simulated, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv(PROJECT_VARIABLE, raising=False)
     shutil.copy(simulated[1], tmp_path / "m1_t1.tif")
+    channels = np.stack([simulated[0].movie[:]] * 2, axis=1)
+    tifffile.imwrite(
+        tmp_path / "m1_t2.ome.tif", channels, metadata={"axes": "TCYX", "TimeIncrement": 0.1}
+    )
     lines = [
         line for block in re.findall(r"```sh\n(.*?)```", TEXT, re.S) for line in block.splitlines()
     ]

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from apps import queries
-from apps.browser.session import with_database
+from apps.browser.session import watching_database, with_database
 from apps.browser.steps import progress_bars
 from populate_workers.queue import progress
 from schemas.connection import Database
@@ -63,7 +63,7 @@ def _show_counts(held: queries.Overview) -> None:
 
 
 @st.fragment(run_every="5s")
-@with_database
+@watching_database
 def _show_progress(database: Database) -> None:
     """Show the bars; they move on their own."""
     progress_bars(progress(database))

@@ -6,8 +6,8 @@ import pandas as pd
 import streamlit as st
 
 from apps import queries
-from apps.browser.session import with_database
-from apps.browser.steps import STEPS, failure_card, progress_bars, try_again
+from apps.browser.session import watching_database, why_not, with_database
+from apps.browser.steps import RETRYING, STEPS, failure_card, progress_bars, try_again
 from populate_workers import queue
 from populate_workers.queue import failures, progress
 from populate_workers.running import Running, running
@@ -52,7 +52,7 @@ def show() -> None:
 
 
 @st.fragment(run_every="2s")
-@with_database
+@watching_database
 def _show_live(database: Database) -> None:
     """Show the states as they are now."""
     _show_workers(database)
@@ -63,10 +63,17 @@ def _show_live(database: Database) -> None:
     _show_history(database)
 
 
+def _rights(database: Database) -> dict[str, Any]:
+    """Return how a button looks that changes jobs: disabled, with the reason, for some accounts."""
+    reason = why_not(database, RETRYING)
+    return {"disabled": reason is not None, "help": reason}
+
+
 def _show_workers(database: Database) -> None:
     """Show who works, and whether jobs are taken at all."""
     found = queries.workers(database)
     is_paused = bool(queue.paused(database))
+    rights = _rights(database)
     with st.container(horizontal=True, vertical_alignment="center"):
         if found.empty:
             st.badge("no worker", icon=":material/power_off:", color="gray")
@@ -75,9 +82,9 @@ def _show_workers(database: Database) -> None:
             st.badge(f"{host}: {slots} at once", icon=":material/memory:", color="green")
         if is_paused:
             st.badge(f"paused: {', '.join(queue.paused(database))}", color="orange")
-            st.button("Go on", icon=":material/play_arrow:", on_click=_resume)
+            st.button("Go on", icon=":material/play_arrow:", on_click=_resume, **rights)
         else:
-            st.button("Pause", icon=":material/pause:", on_click=_pause)
+            st.button("Pause", icon=":material/pause:", on_click=_pause, **rights)
     for says in sorted(set(found["says"]) - {""}):
         st.caption(f":material/hourglass_empty: {says}")
 
@@ -117,6 +124,7 @@ def _running_card(database: Database, job: Running) -> None:
                 icon=":material/stop_circle:",
                 on_click=_abort,
                 args=(job.step, job.key),
+                **_rights(database),
             )
         st.progress(min(1.0, job.fraction or 0.0), text=job.words() or "beginning")
         with st.expander("Log", key=f"log {job.log}"):
@@ -142,9 +150,11 @@ def _show_waiting(database: Database) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.multiselect("Jobs to change", list(names), key="chosen jobs")
         rows = [names[name] for name in chosen]
+        rights = _rights(database)
+        rights["disabled"] |= not rows
         for word, priority in URGENCY.items():
-            st.button(word, disabled=not rows, on_click=_prioritise, args=(priority, rows))
-        st.button("Ignore", disabled=not rows, on_click=_ignore, args=(rows,))
+            st.button(word, on_click=_prioritise, args=(priority, rows), **rights)
+        st.button("Ignore", on_click=_ignore, args=(rows,), **rights)
 
 
 @with_database
@@ -177,7 +187,13 @@ def _show_failures(database: Database) -> None:
     if not found:
         st.caption("No job has failed.")
         return
-    action.button("Try all again", type="primary", icon=":material/refresh:", on_click=try_again)
+    action.button(
+        "Try all again",
+        type="primary",
+        icon=":material/refresh:",
+        on_click=try_again,
+        **_rights(database),
+    )
     for failure in found:
         failure_card(failure)
 

@@ -7,6 +7,10 @@ import logging
 
 import streamlit as st
 
+from apps.browser.session import is_over
+from apps.browser.sign_in import show_account, show_sign_in
+from schemas.settings import ProjectError, Settings, load_settings
+
 PAGES = {
     "home.py": ("Home", ":material/home:"),
     "recordings.py": ("Recordings", ":material/movie:"),
@@ -18,10 +22,13 @@ CSS = "<style>[data-testid=stMainBlockContainer] {padding-top: 4.5rem}</style>"
 
 
 def main() -> None:
-    """Show the page that the address names."""
+    """Show the page that the address names; on a lab server, to who has signed in."""
     logging.getLogger("datajoint").setLevel(logging.ERROR)  # it tells of every connection
     st.set_page_config(page_title="Mesmerize", page_icon="🧠", layout="wide")
     st.html(CSS)
+    settings = _settings()
+    is_shared = settings is not None and not settings.embedded
+    must_sign_in = is_shared and is_over()
     pages = [
         st.Page(
             file,
@@ -32,7 +39,21 @@ def main() -> None:
         )
         for file, (title, icon) in PAGES.items()
     ]
-    st.navigation(pages, position="top").run()
+    page = st.navigation(pages, position="hidden" if must_sign_in else "top")
+    if must_sign_in:
+        show_sign_in(settings)  # the page that was asked for follows
+        return
+    if is_shared:
+        show_account()
+    page.run()
+
+
+def _settings() -> Settings | None:
+    """Return the project; None: it cannot be used, which the page will say."""
+    try:
+        return load_settings()
+    except ProjectError:
+        return None
 
 
 if __name__ == "__main__":

@@ -30,6 +30,17 @@ COLUMNS = {
     "reason": st.column_config.TextColumn("Rejected because"),
 }
 
+COMPARED = {
+    "roi_one": st.column_config.NumberColumn("ROI here", format="%d"),
+    "roi_other": st.column_config.NumberColumn("ROI there", format="%d"),
+    "cosine": st.column_config.NumberColumn(
+        "Same place", format="%.2f", help="cosine of the footprints"
+    ),
+    "trace_r": st.column_config.NumberColumn(
+        "Same trace", format="%.2f", help="correlation of the raw traces"
+    ),
+}
+
 
 @st.fragment
 @with_database
@@ -56,6 +67,7 @@ def show_rois(database: Database, key: queries.Key) -> None:
         selected = _list_selected(identity, rois)
         show_traces(database, segmentation, selected)
     _show_numbers(identity, rois)
+    _show_comparison(database, key, segmentation)
 
 
 def _choose_segmentation(database: Database, key: queries.Key) -> queries.Key | None:
@@ -175,3 +187,34 @@ def _show_numbers(identity: str, rois: pd.DataFrame) -> None:
         selection_mode="multi-row",
         key=_names(identity)[2],
     )
+
+
+def _show_comparison(database: Database, key: queries.Key, segmentation: queries.Key) -> None:
+    """Show which accepted ROIs another segmentation of the recording has as well."""
+    others = {
+        row["segmentation_id"]: row
+        for row in queries.segmentations(database, key)
+        if row["trace_state"] == "done" and row["key"] != segmentation["key"]
+    }
+    if not others or segmentation["trace_state"] != "done":
+        return
+    motions = queries.motion_names(database)
+    chosen = st.selectbox(
+        "Compare with",
+        [None, *others],
+        format_func=lambda name: (
+            _describe(others[name], motions.get(others[name]["motion_hash"])) if name else "nothing"
+        ),
+        key=f"compare {segmentation['segmentation_id']}",
+    )
+    if chosen is None:
+        return
+    table = queries.compared(database, segmentation["key"], others[chosen]["key"])
+    table = table.reindex(columns=["roi_one", "roi_other", "cosine", "trace_r"])
+    both = table["roi_one"].notna() & table["roi_other"].notna()
+    st.markdown(
+        f"**{int(both.sum())} cells in both**, {int(table['roi_other'].isna().sum())} only here, "
+        f"{int(table['roi_one'].isna().sum())} only there; median correlation of the traces "
+        f"of those in both: {table.loc[both, 'trace_r'].median():.2f}"
+    )
+    st.dataframe(table, hide_index=True, height=240, column_config=COMPARED)

@@ -4,10 +4,13 @@ from typing import Any
 
 import streamlit as st
 
-from apps.browser.session import with_database
+from apps.browser.session import session_database, why_not, with_database
 from apps.queries import RECORDING
 from populate_workers.queue import Failure, retry
 from schemas.connection import Database
+
+RETRYING = "operator"
+"""The role that putting jobs back takes."""
 
 STEPS = {
     "recording_info": "Recording info",
@@ -68,6 +71,7 @@ def try_again(
 
 def failure_card(failure: Failure) -> None:
     """Show why a job failed, in full, with the whole story folded, and a way to try again."""
+    reason = why_not(session_database(), RETRYING)
     identity = f"{failure.step} {sorted(failure.key.items())}"
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -80,6 +84,8 @@ def failure_card(failure: Failure) -> None:
                 icon=":material/refresh:",
                 on_click=try_again,
                 args=(failure.step, failure.key),
+                disabled=reason is not None,
+                help=reason,
             )
         st.code(failure.message, language=None, wrap_lines=True)
         with st.expander("The whole story, for a bug report", key=f"story {identity}"):

@@ -12,7 +12,7 @@ from rich.table import Table
 from apps import tables
 from apps.server import APP_PORT, LOOPBACK, serve
 from schemas.connection import connect
-from schemas.settings import load_settings
+from schemas.settings import ProjectError, load_settings
 
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
@@ -75,14 +75,22 @@ def app(
     address: Annotated[
         str, typer.Option(help="Address to listen on; the default is this machine alone.")
     ] = LOOPBACK,
+    certificate: Annotated[
+        Path | None, typer.Option(help="File of the TLS certificate, for https.", exists=True)
+    ] = None,
+    key: Annotated[Path | None, typer.Option(help="File of its private key.", exists=True)] = None,
 ) -> None:
-    """Serve the app to browsers, until Ctrl-C.
+    """Serve the app to browsers, until Ctrl-C; on a lab server, everybody signs in.
 
     Example: `mesmerize app --port 8502`
     """
     settings = load_settings()
-    connect(settings)  # makes tables that are missing, and says at once when the server is away
-    serve(settings, port=port, address=address)
+    if (certificate is None) != (key is None):
+        raise ProjectError("https needs both a --certificate and its --key.")
+    if settings.embedded:
+        connect(settings)  # makes tables that are missing
+    tls = (certificate.resolve(), key.resolve()) if certificate and key else None
+    serve(settings, port=port, address=address, tls=tls)
 
 
 def demo(

@@ -48,13 +48,38 @@ COMMANDS: Mapping[str, Command] = {
     "delete": Command(
         "delete", "cli", "Delete results, and free their disk space; recorded movies always stay."
     ),
+    "users": Command(
+        "users", "cli", "Accounts of the people of this project, and what each may do."
+    ),
+    "check": Command(
+        "check", "check", "Compare the files of recordings, and the store, with the database."
+    ),
+    "backup": Command(
+        "backup",
+        "backup",
+        "Save all rows, the settings and the store in one archive; work may go on meanwhile.",
+    ),
+    "restore": Command(
+        "backup",
+        "restore",
+        "Fill an empty project, on any kind of server, with what a backup holds.",
+    ),
+    "health": Command(
+        "health",
+        "health",
+        "Tell whether the database server answers and the store is there; exit code 1: no.",
+    ),
     "show": Command(
         "look",
         "show",
         "Print the rows of a table, or without TABLE, all tables with their names in SQL.",
     ),
     "sql": Command("look", "sql", "Run a SELECT; nothing can be changed this way."),
-    "app": Command("look", "app", "Serve the app to browsers, until Ctrl-C."),
+    "app": Command(
+        "look",
+        "app",
+        "Serve the app to browsers, until Ctrl-C; on a lab server, everybody signs in.",
+    ),
     "demo": Command(
         "look",
         "demo",

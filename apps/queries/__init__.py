@@ -1,5 +1,6 @@
 """What the pages ask the database: from a `Database` to plain values, tables and arrays."""
 
+from apps.queries.comparison import compared
 from apps.queries.frames import corrected_movie, recorded_movie
 from apps.queries.inspection import Inspected, inspection, inspections
 from apps.queries.jobs import history, log_tail, queued, workers
@@ -38,6 +39,7 @@ __all__ = [
     "Inspected",
     "Key",
     "Overview",
+    "compared",
     "corrected_movie",
     "correction",
     "corrections",

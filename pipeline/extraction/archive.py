@@ -23,13 +23,22 @@ def save_sources(sources: Sources, folder: Path) -> None:
         What was found.
     folder : Path
         Becomes a Zarr group with the arrays ``raw``, ``denoised``, ``dff`` and ``spikes``
-        ``(n_rois, n_frames)``, ``background_spatial`` ``(n_pixels, gnb)`` and
-        ``background_temporal`` ``(gnb, n_frames)``.
+        ``(n_rois, n_frames)``, where there is one also ``background`` under each component, and
+        the whole background: ``background_temporal`` ``(n_courses, n_frames)`` and
+        ``background_spatial`` ``(n_pixels, n_courses)``. The latter, where it is sparse, is
+        written in compressed columns: ``background_spatial_data``, ``_indices`` and ``_indptr``.
     """
     group = zarr.open_group(folder, mode="w")
     arrays = {name: getattr(sources, name) for name in TRACES}
-    arrays["background_spatial"] = sources.background.spatial
+    if sources.under is not None:
+        arrays["background"] = sources.under
     arrays["background_temporal"] = sources.background.temporal
+    spatial = sources.background.spatial
+    if isinstance(spatial, np.ndarray):
+        arrays["background_spatial"] = spatial
+    else:
+        for part in ("data", "indices", "indptr"):
+            arrays[f"background_spatial_{part}"] = getattr(spatial, part)
     for name, array in arrays.items():
         group.create_array(name, data=array, chunks=_chunks(array))
 
@@ -45,10 +54,11 @@ def read_traces(folder: Path) -> Iterator[dict[str, NDArray[np.float32]]]:
     Yields
     ------
     dict
-        ``raw``, ``denoised``, ``dff`` and ``spikes`` of a component, each ``(n_frames,)``.
+        ``raw``, ``denoised``, ``dff`` and ``spikes`` of a component, each ``(n_frames,)``, and
+        ``background`` where it was written.
     """
     group: Any = zarr.open_group(folder, mode="r")
-    arrays = {name: group[name] for name in TRACES}
+    arrays = {name: group[name] for name in (*TRACES, "background") if name in group}
     n_rois, chunk_rois = arrays["raw"].shape[0], arrays["raw"].chunks[0]
     for start in range(0, n_rois, chunk_rois):
         block = {name: array[start : start + chunk_rois] for name, array in arrays.items()}
@@ -56,7 +66,7 @@ def read_traces(folder: Path) -> Iterator[dict[str, NDArray[np.float32]]]:
             yield {name: traces[row] for name, traces in block.items()}
 
 
-def _chunks(array: NDArray[np.float32]) -> tuple[int, ...]:
+def _chunks(array: NDArray[Any]) -> tuple[int, ...]:
     """Cut along the first axis, so that one trace is read without the others."""
     row = max(1, int(np.prod(array.shape[1:])))
     return (max(1, min(array.shape[0], CHUNK_VALUES // row)), *(max(1, n) for n in array.shape[1:]))

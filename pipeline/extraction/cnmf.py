@@ -1,7 +1,9 @@
 """Constrained non-negative matrix factorisation of a movie of one plane.
 
-The movie is modelled as footprints times calcium, plus a background of low rank, plus noise. Every
-step streams the movie; what is kept in memory does not grow with it, apart from the traces.
+The movie is modelled as footprints times calcium, plus a background that is smooth in space, plus
+noise. Footprints come from a copy of the movie in bins of frames, as many as the memory holds, and
+traces from the movie itself, which is read in blocks: memory does not grow with it, apart from the
+traces.
 
 References
 ----------
@@ -10,7 +12,7 @@ Giovannucci et al. (2019), doi:10.7554/eLife.38173.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,16 +20,14 @@ from scipy import sparse
 
 from pipeline.blocks import DEFAULT_MEMORY_BYTES, DEFAULT_THREADS, Progress, no_progress
 from pipeline.checks import check_in_range
-from pipeline.extraction.dff import delta_f_over_f
-from pipeline.extraction.evaluation import active_frames, judge, measure, measure_shapes
-from pipeline.extraction.field import Field
+from pipeline.extraction.collect import collect_sources, field_of
 from pipeline.extraction.merging import merge_components
 from pipeline.extraction.params import CnmfParams
 from pipeline.extraction.seeding import enlarged, find_seeds, stretched
-from pipeline.extraction.sources import Background, Sources
-from pipeline.extraction.spatial import background_images, dilated, update_footprints
+from pipeline.extraction.sources import Sources
+from pipeline.extraction.spatial import dilated, update_footprints
 from pipeline.extraction.stream import Stream
-from pipeline.extraction.survey import Survey, plan_grid, survey_movie
+from pipeline.extraction.survey import Grid, Survey, plan_grid, survey_movie
 from pipeline.extraction.temporal import Traces, autoregressive, update_traces
 from pipeline.movie import Movie
 
@@ -57,6 +57,7 @@ def extract_sources(
     movie: Movie,
     params: CnmfParams,
     *,
+    seeds: sparse.csc_array | None = None,
     threads: int = DEFAULT_THREADS,
     memory_bytes: int = DEFAULT_MEMORY_BYTES,
     progress: Progress = no_progress,
@@ -69,6 +70,9 @@ def extract_sources(
         Motion-corrected, ``(n_frames, n_rows, n_cols)``, with a known rate.
     params : CnmfParams
         Settings.
+    seeds : sparse array, (n_pixels, n_cells), optional
+        Footprints or masks to begin with, pixels in C order, instead of seeking cells. They may
+        change, merge, or vanish where the movie does not support them.
     threads : int
         Blocks worked on at once; the result has the same bits for any number.
     memory_bytes : int
@@ -106,7 +110,10 @@ def extract_sources(
             f"{movie.name} has {survey.kept.sum()} frames with a finite value and needs at least "
             f"{MIN_FRAMES}; check how it was motion-corrected."
         )
-    seeds = find_seeds(survey, params, threads=threads, memory_bytes=budget, progress=progress)
+    known = None if seeds is None else _known(seeds, survey, movie)
+    if known is None:
+        found = find_seeds(survey, params, threads=threads, memory_bytes=budget, progress=progress)
+        known = Model(footprints=enlarged(found.footprints, grid), calcium=found.calcium)
     stream = Stream(
         movie=movie,
         fill=survey.mean,
@@ -115,12 +122,53 @@ def extract_sources(
         memory_bytes=budget,
         progress=progress,
     )
-    calcium = stretched(seeds.calcium, bin_frames=grid.bin_frames, n_frames=movie.n_frames)
-    model = Model(footprints=enlarged(seeds.footprints, grid), calcium=calcium[:, survey.kept])
+    coarse = _coarse_stream(stream, survey)
+    model = replace(known, calcium=_at_frames(known.calcium, grid, coarse))
     for _ in range(REFINEMENTS):
-        model = _refined(model, stream, survey, params)
-    traces = _traces(model, stream, survey, params)
-    return _sources(model.footprints, traces, stream, survey, params)
+        model = _refined(model, coarse, survey, params)
+    model = replace(model, calcium=_at_frames(model.calcium, grid, stream))
+    traces = _traces(model, stream, survey, params, coarse=False)
+    return collect_sources(model.footprints, traces, stream, survey, params)
+
+
+def _known(seeds: sparse.csc_array, survey: Survey, movie: Movie) -> Model:
+    """Return footprints that are given, with traces still to be found."""
+    n_pixels = math.prod(movie.frame_shape)
+    if seeds.shape[0] != n_pixels:
+        raise ValueError(
+            f"the seeds have {seeds.shape[0]} pixels and the frames of {movie.name} "
+            f"{n_pixels}; give footprints of this frame."
+        )
+    if seeds.nnz and not (np.isfinite(seeds.data).all() and seeds.data.min() >= 0):
+        raise ValueError("the seeds must have finite weights of at least 0.")
+    inside = sparse.diags_array(survey.usable.astype(np.float32))
+    footprints = sparse.csc_array(inside @ seeds, dtype=np.float32)
+    footprints.eliminate_zeros()
+    footprints = sparse.csc_array(footprints[:, np.diff(footprints.indptr) > 0])
+    n_bins = len(survey.small)
+    return Model(footprints=footprints, calcium=np.zeros((footprints.shape[1], n_bins), np.float32))
+
+
+def _coarse_stream(stream: Stream, survey: Survey) -> Stream:
+    """Return the movie in bins of frames, or as it is where the bins do not fit the memory."""
+    if survey.binned is None:
+        return stream
+    binned = Movie(
+        source=survey.binned.reshape(-1, *stream.movie.frame_shape),
+        rate_hz=stream.movie.require_rate_hz() / survey.grid.bin_frames,
+    )
+    return replace(
+        stream, movie=binned, kept=np.ones(binned.n_frames, np.bool_), progress=no_progress
+    )
+
+
+def _at_frames(calcium: NDArray[np.float32], grid: Grid, stream: Stream) -> NDArray[np.float32]:
+    """Return traces of bins, or of kept frames already, at the kept frames of a stream."""
+    n_kept = int(stream.kept.sum())
+    if calcium.shape[1] == n_kept:
+        return calcium
+    n_frames = stream.movie.n_frames
+    return stretched(calcium, bin_frames=grid.bin_frames, n_frames=n_frames)[:, stream.kept]
 
 
 def check_movie(movie: Movie, params: CnmfParams, *, memory_bytes: int) -> None:
@@ -163,132 +211,37 @@ def check_movie(movie: Movie, params: CnmfParams, *, memory_bytes: int) -> None:
         )
 
 
-def _field(survey: Survey, stream: Stream, params: CnmfParams) -> Field:
-    """Return the field of view of the movie."""
-    n_rows, n_cols = stream.movie.frame_shape
-    rows_px, cols_px = params.gsig_px
-    return Field((n_rows, n_cols), survey.usable, (rows_px, cols_px))
-
-
-def _traces(model: Model, stream: Stream, survey: Survey, params: CnmfParams) -> Traces:
-    """Read the movie once for the traces of the footprints."""
+def _traces(
+    model: Model, stream: Stream, survey: Survey, params: CnmfParams, *, coarse: bool
+) -> Traces:
+    """Read the movie once for the traces of the footprints; coarse ones for the footprints only."""
     return update_traces(
         stream,
         model.footprints,
         model.calcium,
-        field=_field(survey, stream, params),
+        field=field_of(survey, stream, params),
         gnb=params.gnb,
         denoise=autoregressive(
-            order=params.p,
+            order=1 if coarse else params.p,
+            fitted=not coarse,
             decay_frames=params.decay_time_s * stream.movie.require_rate_hz(),
+            n_frames=int(stream.kept.sum()),
         ),
     )
 
 
 def _refined(model: Model, stream: Stream, survey: Survey, params: CnmfParams) -> Model:
     """Update traces, then footprints, and merge what turns out to be one cell."""
-    traces = _traces(model, stream, survey, params)
+    traces = _traces(model, stream, survey, params, coarse=True)
     footprints, calcium = update_footprints(
         stream,
-        dilated(model.footprints, _field(survey, stream, params)),
+        dilated(model.footprints, field_of(survey, stream, params)),
         traces.calcium,
         traces.courses,
-        noise=survey.noise,
+        noise=survey.noise / np.sqrt(survey.kept.size / stream.movie.n_frames),
     )
     alive = np.diff(footprints.indptr) > 0
     footprints, calcium = merge_components(
         sparse.csc_array(footprints[:, alive]), calcium[alive], merge_corr=params.merge_corr
     )
     return Model(footprints=footprints, calcium=calcium)
-
-
-def _sources(
-    footprints: sparse.csc_array,
-    traces: Traces,
-    stream: Stream,
-    survey: Survey,
-    params: CnmfParams,
-) -> Sources:
-    """Read the movie a last time, for the background and the shape of the active frames."""
-    rate_hz = stream.movie.require_rate_hz()
-    support = dilated(footprints, _field(survey, stream, params))
-    active = active_frames(traces.calcium)
-    local, dense = stream.weigh(support, active, traces.courses, phase="evaluation")
-    denoised = traces.calcium + _column([part.baseline for part in traces.deconvolved])
-    images = background_images(dense, footprints, denoised, traces.courses, survey.usable)
-    images_of_active = local - _elsewhere(
-        support, footprints, denoised, active, images, traces.courses
-    )
-    dff = delta_f_over_f(
-        traces.raw,
-        traces.background,
-        window_frames=max(1, round(params.dff_window_s * rate_hz)),
-        percentile=params.dff_percentile,
-    )
-    n_rows, n_cols = stream.movie.frame_shape
-    quality = measure(
-        traces,
-        measure_shapes(images_of_active, support, footprints, (n_rows, n_cols)),
-        dff=dff,
-        rate_hz=rate_hz,
-        decay_time_s=params.decay_time_s,
-    )
-    verdict = judge(quality, params)
-    spikes = np.array([part.spikes for part in traces.deconvolved], np.float32)
-    return Sources(
-        footprints=footprints,
-        denoised=_on_all_frames(denoised, survey.kept),
-        residuals=_on_all_frames(traces.raw - denoised, survey.kept),
-        spikes=_on_all_frames(spikes.reshape(denoised.shape), survey.kept),
-        dff=_on_all_frames(dff.dff, survey.kept),
-        background=_background(images, _on_all_frames(traces.courses, survey.kept), params.gnb),
-        quality=quality,
-        accepted=verdict.accepted,
-        reasons=verdict.reasons,
-        dff_window_frames=dff.window_frames,
-        frame_shape=(n_rows, n_cols),
-    )
-
-
-def _background(images: NDArray[np.float32], courses: NDArray[np.float32], gnb: int) -> Background:
-    """Return a background of ``gnb`` components; those that a movie of low rank lacks are 0."""
-    lacking = gnb - len(courses)
-    return Background(
-        np.pad(images, ((0, 0), (0, lacking))), np.pad(courses, ((0, lacking), (0, 0)))
-    )
-
-
-def _elsewhere(
-    support: sparse.csc_array,
-    footprints: sparse.csc_array,
-    denoised: NDArray[np.float32],
-    active: NDArray[np.float32],
-    images: NDArray[np.float32],
-    courses: NDArray[np.float32],
-) -> NDArray[np.float64]:
-    """Return what background and other cells add to each cell's mean of its active frames."""
-    by_cell = denoised.astype(np.float64) @ active.T
-    np.fill_diagonal(by_cell, 0)
-    by_course = courses.astype(np.float64) @ active.T
-    roi_of_entry = np.repeat(np.arange(support.shape[1]), np.diff(support.indptr))
-    pixels = support.indices
-    added = np.asarray((images[pixels] * by_course.T[roi_of_entry]).sum(axis=1))
-    rows = sparse.csr_array(footprints)
-    for roi, start in enumerate(support.indptr[:-1]):
-        column = slice(start, support.indptr[roi + 1])
-        added[column] += rows[pixels[column]] @ by_cell[:, roi]
-    return added
-
-
-def _column(values: list[float]) -> NDArray[np.float32]:
-    """Return numbers as a column, ``(n_rois, 1)``."""
-    return np.array(values, np.float32).reshape(-1, 1)
-
-
-def _on_all_frames(traces: NDArray[np.float32], kept: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Return traces of the kept frames on all frames, NaN where a frame was left out."""
-    if kept.all():
-        return np.ascontiguousarray(traces, np.float32)
-    full = np.full((len(traces), kept.size), np.nan, np.float32)
-    full[:, kept] = traces
-    return full

@@ -17,6 +17,10 @@ from pipeline.extraction.oasis import constrained, penalised
 MIN_FRAMES = 3
 MAD_TO_SD = 1.4826
 MAX_FACTOR = 2.5
+WAVE_DECAYS = 40
+"""Half a wave of the baseline lasts at least so many decay times."""
+
+MAX_WAVES = 10
 FACTORS = sorted(np.geomspace(1 / MAX_FACTOR, MAX_FACTOR, 9), key=lambda f: abs(np.log(f)))
 """Decay times that a fit may give, relative to the expected one, which comes first."""
 
@@ -41,6 +45,21 @@ class Deconvolved(NamedTuple):
 
     coefficients: tuple[float, float]
     """The two of the autoregression; the second is 0 for order 1."""
+
+    slow: NDArray[np.float32]
+    """The baseline with its slow changes, as bleaching makes them, ``(n_frames,)``."""
+
+
+def slow_basis(n_frames: int, decay_frames: float) -> NDArray[np.float64]:
+    """Return the courses of which a baseline is made, ``(n_courses, n_frames)``, orthonormal.
+
+    The first is constant; half waves of increasing frequency follow, all much slower than a
+    transient. A movie that is too short for them has the constant alone.
+    """
+    n_waves = min(MAX_WAVES, int(n_frames / (WAVE_DECAYS * decay_frames)))
+    place = (np.arange(n_frames) + 0.5) / n_frames
+    waves = np.cos(np.pi * np.arange(n_waves + 1)[:, np.newaxis] * place)
+    return np.asarray(waves / np.linalg.norm(waves, axis=1, keepdims=True), np.float64)
 
 
 def noise_level(trace: NDArray[np.floating]) -> float:
@@ -71,15 +90,22 @@ def coefficients_of(decay_frames: float, rise_frames: float) -> tuple[float, flo
 
 
 def time_constants_of(coefficients: tuple[float, float]) -> tuple[float, float]:
-    """Return decay and rise of an autoregression, in frames."""
+    """Return decay and rise of an autoregression, in frames; NaN where there is no model."""
     first, second = coefficients
+    if first <= 0:
+        return math.nan, math.nan
     root = math.sqrt(max(0.0, first * first + 4 * second))
     decay, rise = (first + root) / 2, (first - root) / 2
     return -1 / math.log(decay), -1 / math.log(rise) if rise > 0 else 0.0
 
 
 def fit_coefficients(
-    trace: NDArray[np.floating], *, order: int, noise: float, decay_frames: float
+    trace: NDArray[np.floating],
+    *,
+    order: int,
+    noise: float,
+    decay_frames: float,
+    basis: NDArray[np.float64] | None = None,
 ) -> tuple[float, float]:
     """Choose the autoregression that explains a trace with the fewest spikes.
 
@@ -93,6 +119,8 @@ def fit_coefficients(
         Standard deviation of the noise.
     decay_frames : float
         Expected decay time, in frames; the fitted one lies within a factor of `MAX_FACTOR`.
+    basis : array, (n_courses, n_frames), optional
+        Of the baseline, from `slow_basis`; without it, the baseline is constant.
 
     Returns
     -------
@@ -111,12 +139,17 @@ def fit_coefficients(
         coefficients_of(decay_frames * factor, decay_frames * factor * part)
         for factor, part in product(FACTORS, RISES if order > 1 else (0.0,))
     ]
-    costs = [penalised(values, first, second, noise) for first, second in candidates]
+    slow = _constant(values.size) if basis is None else basis
+    costs = [penalised(values, first, second, noise, slow) for first, second in candidates]
     return candidates[int(np.argmin(costs))]
 
 
 def deconvolve(
-    trace: NDArray[np.floating], *, coefficients: tuple[float, float], noise: float
+    trace: NDArray[np.floating],
+    *,
+    coefficients: tuple[float, float],
+    noise: float,
+    basis: NDArray[np.float64] | None = None,
 ) -> Deconvolved:
     """Find the sparsest spikes whose calcium leaves no more than the noise.
 
@@ -128,6 +161,8 @@ def deconvolve(
         Of the autoregression; the second is 0 for order 1.
     noise : float
         Standard deviation of the noise.
+    basis : array, (n_courses, n_frames), optional
+        Of the baseline, from `slow_basis`; without it, the baseline is constant.
 
     Returns
     -------
@@ -140,9 +175,19 @@ def deconvolve(
     the paper. The penalty is found by bisection, the baseline along with it.
     """
     first, second = coefficients
-    calcium, spikes, baseline = constrained(
-        np.ascontiguousarray(trace, np.float64), first, second, noise
-    )
+    values = np.ascontiguousarray(trace, np.float64)
+    basis = _constant(values.size) if basis is None else basis
+    calcium, spikes, slow = constrained(values, first, second, noise, basis)
     return Deconvolved(
-        calcium.astype(np.float32), spikes.astype(np.float32), baseline, noise, coefficients
+        calcium.astype(np.float32),
+        spikes.astype(np.float32),
+        float(slow.mean()),
+        noise,
+        coefficients,
+        slow.astype(np.float32),
     )
+
+
+def _constant(n_frames: int) -> NDArray[np.float64]:
+    """Return the basis of a constant baseline."""
+    return np.full((1, n_frames), 1 / math.sqrt(n_frames))

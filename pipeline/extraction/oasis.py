@@ -18,35 +18,45 @@ DETECTION_SIGMAS = 3.0
 
 
 @njit(nogil=True, cache=True)
-def penalised(trace: NDArray[np.float64], first: float, second: float, noise: float) -> float:
+def penalised(
+    trace: NDArray[np.float64],
+    first: float,
+    second: float,
+    noise: float,
+    basis: NDArray[np.float64],
+) -> float:
     """Return half the squared residual plus the price of the spikes."""
     power, now, before = 0.0, 1.0, 0.0  # of the response to one spike
     for _ in range(trace.size):
         power += now * now
         now, before = first * now + second * before, now
     penalty = DETECTION_SIGMAS * noise * np.sqrt(power)
-    baseline = np.median(trace)
+    baseline = np.full(trace.size, np.median(trace))
     calcium = trace
     for _ in range(BASELINE_STEPS):
         calcium = oasis(trace - baseline, first, second, penalty)
-        baseline = (trace - calcium).mean()
+        baseline = _slow(trace - calcium, basis)
     residual = ((trace - calcium - baseline) ** 2).sum()
     return float(residual / 2 + penalty * spikes_of(calcium, first, second).sum())
 
 
 @njit(nogil=True, cache=True)
 def constrained(
-    trace: NDArray[np.float64], first: float, second: float, noise: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    trace: NDArray[np.float64],
+    first: float,
+    second: float,
+    noise: float,
+    basis: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Return calcium, spikes and baseline for the penalty that leaves the noise as residual."""
     allowed = noise * noise * trace.size
-    baseline = np.median(trace)
+    baseline = np.full(trace.size, np.median(trace))
     low, high, penalty = 0.0, -1.0, noise / (1 - first - second) / 2
     calcium = np.zeros_like(trace)
     for _ in range(SEARCH_STEPS):
         for _ in range(BASELINE_STEPS):
             calcium = oasis(trace - baseline, first, second, penalty)
-            baseline = (trace - calcium).mean()
+            baseline = _slow(trace - calcium, basis)
         if ((trace - calcium - baseline) ** 2).sum() < allowed:
             low = penalty
         else:
@@ -54,6 +64,19 @@ def constrained(
         penalty = (low + high) / 2 if high >= 0 else 2 * penalty
     calcium = oasis(trace - baseline, first, second, penalty)
     return calcium, spikes_of(calcium, first, second), baseline
+
+
+@njit(nogil=True, cache=True)
+def _slow(trace: NDArray[np.float64], basis: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the part of a trace that an orthonormal basis can make."""
+    slow = np.zeros_like(trace)
+    for course in basis:
+        weight = 0.0
+        for frame in range(trace.size):
+            weight += course[frame] * trace[frame]
+        for frame in range(trace.size):
+            slow[frame] += weight * course[frame]
+    return slow
 
 
 @njit(nogil=True, cache=True)

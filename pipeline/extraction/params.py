@@ -1,16 +1,18 @@
 """Settings of CNMF."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from pipeline.checks import check_in_range
+from pipeline.extraction.caiman import translate_cnmf
 
 LIMITS = {
     "decay_time_s": (0.01, 60),
     "min_corr": (0, 1),
     "min_pnr": (0, 1000),
-    "gnb": (1, 20),
-    "p": (1, 2),
+    "p": (0, 2),
     "merge_corr": (0, 1),
     "min_snr": (0, 1000),
     "min_rval": (-1, 1),
@@ -19,6 +21,7 @@ LIMITS = {
     "dff_window_s": (0.1, 36_000),
 }
 MAX_GSIG_PX = 100
+MAX_GNB = 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,24 +46,24 @@ class CnmfParams:
     min_pnr: float = 6.0
     """Smallest ratio of peak to noise at a seed."""
 
-    gnb: int = 6
-    """Largest number of background components that all pixels share, the static image among them.
-
-    Too few leave neuropil in the traces; more than the movie has are not used."""
+    gnb: int | None = None
+    """Largest number of background components that all pixels share, the static image among them;
+    None: the background of each place is its own."""
 
     p: int = 2
-    """Order of the autoregressive calcium model: 1 has an instant rise, 2 a finite one."""
+    """Order of the autoregressive calcium model: 1 has an instant rise, 2 a finite one; 0 is none,
+    so that the denoised trace is what exceeds the baseline, and there are no spikes."""
 
     merge_corr: float = 0.8
     """Overlapping components whose traces correlate at least so much are merged."""
 
-    min_snr: float = 2.0
+    min_snr: float = 2.5
     """Smallest ratio of transient to noise, averaged over one decay time, to be accepted."""
 
-    min_rval: float = 0.6
+    min_rval: float = 0.75
     """Smallest correlation in space of footprint and active frames to be accepted."""
 
-    min_solidity: float = 0.5
+    min_solidity: float = 0.6
     """Smallest part of its convex hull that a footprint fills, to be accepted."""
 
     border_px: int = 0
@@ -75,8 +78,10 @@ class CnmfParams:
     def __post_init__(self) -> None:
         for name, (low, high) in LIMITS.items():
             check_in_range(name, getattr(self, name), low, high)
+        if self.gnb is not None:
+            check_in_range("gnb", self.gnb, 1, MAX_GNB)
         for name in ("gnb", "p", "border_px"):
-            if getattr(self, name) != int(getattr(self, name)):
+            if (getattr(self, name) or 0) != int(getattr(self, name) or 0):
                 raise ValueError(f"{name} must be a whole number; got {getattr(self, name)!r}.")
         if len(self.gsig_px) != 2:  # noqa: PLR2004 - rows and columns
             raise ValueError(
@@ -86,6 +91,29 @@ class CnmfParams:
             check_in_range("gsig_px", gsig_px, 1, MAX_GSIG_PX)
         if self.dff_percentile is not None:
             check_in_range("dff_percentile", self.dff_percentile, 0, 100)
+
+    @classmethod
+    def from_caiman(cls, values: Mapping[str, Any]) -> "CnmfParams":
+        """Return the settings that CaImAn's names mean.
+
+        Parameters
+        ----------
+        values : mapping
+            Parameters of CaImAn, flat or in its groups, or the dictionary of the original
+            Mesmerize with its ``cnmf_kwargs`` and ``eval_kwargs``.
+
+        Returns
+        -------
+        CnmfParams
+            What is not named takes its default; what has no effect here is ignored, see
+            `pipeline.extraction.caiman.IGNORED`.
+
+        Raises
+        ------
+        ValueError
+            If a name is unknown or a value is out of its range.
+        """
+        return cls(**translate_cnmf(values))
 
     @property
     def min_area_px(self) -> float:

@@ -9,7 +9,8 @@ from scipy import sparse
 from scipy.ndimage import maximum_filter
 
 from pipeline.blocks import Progress, no_progress
-from pipeline.extraction.background import MIN_BLOCKS, coarse_blocks, fit_courses, leading_courses
+from pipeline.extraction.background import find_blocks, median_courses, without_noise
+from pipeline.extraction.deconvolution import slow_basis
 from pipeline.extraction.field import Field
 from pipeline.extraction.params import CnmfParams
 from pipeline.extraction.spatial import dilated, update_footprints
@@ -19,7 +20,9 @@ from pipeline.extraction.temporal import above_median, update_traces
 from pipeline.movie import Movie
 
 MAX_ROUNDS = 5
-MIN_BLOCKS_AT_FIRST = 3.0
+FIRST_BLOCK_GSIGS = 3.0
+"""Side of a block of background before cells are known, in half-sizes of a cell."""
+
 SURROUND_GSIGS = 2.0
 """Width of the surround that the filter subtracts, in half-sizes of a cell."""
 
@@ -29,6 +32,7 @@ CENTRE_GSIGS = 0.7
 MIN_NEW_FRACTION = 0.2
 """Least peak of a new cell, relative to that of a known cell in the same place."""
 
+ENOUGH_BINS = 250
 LOCAL_STEPS = 5
 LOCAL_GSIGS = 2.0
 LOCAL_MIN_WEIGHT = 0.2
@@ -73,13 +77,14 @@ def find_seeds(
         progress=no_progress,
     )
     noise = _noise(survey.small)
+    decay_bins = survey.grid.decay_bins
     seeds = Seeds(
         sparse.csc_array((field.usable.size, 0), dtype=np.float32),
         np.empty((0, len(survey.small)), np.float32),
     )
     for done in range(MAX_ROUNDS):
         progress("finding cells", done, MAX_ROUNDS)
-        rest = _unexplained(survey.small, seeds, field, params.gnb)
+        rest = _unexplained(survey.small, seeds, field, params.gnb, decay_bins)
         found = _seed_round(rest, _peaks(seeds, field), field, params)
         if not len(found.calcium):
             break
@@ -116,7 +121,7 @@ def seed_images(rest: NDArray[np.float32], field: Field) -> SeedImages:
     """Filter a movie ``(n_bins, n_pixels)`` for blobs, and rate each pixel as a seed."""
     images = rest.reshape(-1, *field.frame_shape)
     filtered = np.stack([_blobs(image, field.gsig_px) for image in images])
-    filtered -= np.median(filtered, axis=0)
+    filtered -= np.median(filtered[:: _step(len(filtered))], axis=0)
     noise = _noise(filtered)
     peak = filtered.max(axis=0)
     pnr = np.divide(peak, noise, out=np.zeros_like(peak), where=noise > 0)
@@ -136,8 +141,14 @@ def _noise(movie: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the standard deviation of the noise of each pixel, from differences in time."""
     if len(movie) < 2:  # noqa: PLR2004 - a difference needs two
         return np.zeros(movie.shape[1:], np.float32)
-    difference = np.median(np.abs(np.diff(movie, axis=0)), axis=0)
+    step = _step(len(movie))
+    difference = np.median(np.abs(movie[1::step] - movie[:-1:step]), axis=0)
     return np.asarray(difference * MAD_TO_SD / np.sqrt(2), np.float32)
+
+
+def _step(n_bins: int) -> int:
+    """Return every how many bins are enough for a median over time."""
+    return -(-n_bins // ENOUGH_BINS)
 
 
 def _local_correlation(
@@ -166,16 +177,20 @@ def _unit(movie: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _unexplained(
-    small: NDArray[np.float32], seeds: Seeds, field: Field, gnb: int
+    small: NDArray[np.float32], seeds: Seeds, field: Field, gnb: int | None, decay_bins: float
 ) -> NDArray[np.float32]:
     """Return the small movie without the cells found so far and the background."""
     rest = small - (seeds.footprints @ seeds.calcium).T
-    # before the first cells are known, a bright one looks like the background of its block
-    min_blocks = MIN_BLOCKS if len(seeds.calcium) else MIN_BLOCKS_AT_FIRST
-    coarse = coarse_blocks(seeds.footprints, field).T @ rest.T
-    courses = leading_courses(coarse, gnb, min_blocks=min_blocks)
-    images = fit_courses(rest.T, courses).astype(np.float32)
-    return np.where(field.usable, rest - courses.T @ images.T, np.float32(0))
+    basis = slow_basis(len(rest), decay_bins).astype(np.float32)
+    rest -= basis.T @ (basis @ rest)
+    if len(seeds.calcium):
+        blocks = find_blocks(seeds.footprints, field)
+        courses = (blocks.average.T @ rest.T).astype(np.float32)
+    else:  # cells that are not known yet must not pass for background
+        blocks = find_blocks(seeds.footprints, field, gsigs=FIRST_BLOCK_GSIGS)
+        courses = median_courses(rest, blocks)
+    rest -= (blocks.spread @ without_noise(courses, gnb)).T
+    return np.where(field.usable, rest, np.float32(0))
 
 
 def _peaks(seeds: Seeds, field: Field) -> NDArray[np.float32]:
@@ -237,7 +252,7 @@ def _joined(one: Seeds, other: Seeds) -> Seeds:
 
 
 def _refined(
-    seeds: Seeds, stream: Stream, field: Field, *, gnb: int, noise: NDArray[np.float32]
+    seeds: Seeds, stream: Stream, field: Field, *, gnb: int | None, noise: NDArray[np.float32]
 ) -> Seeds:
     """Fit all cells together, so that what they explain is not found again."""
     traces = update_traces(stream, *seeds, field=field, gnb=gnb, denoise=above_median)

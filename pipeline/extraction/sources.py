@@ -9,13 +9,13 @@ from scipy import sparse
 
 
 class Background(NamedTuple):
-    """What all pixels share; only the product of the two has a meaning."""
+    """What lies between and under the cells; only the product of the two has a meaning."""
 
-    spatial: NDArray[np.float32]
-    """``(n_pixels, gnb)``, 0 where a pixel was left out."""
+    spatial: sparse.csc_array | NDArray[np.float32]
+    """``(n_pixels, n_courses)``, 0 where a pixel was left out."""
 
     temporal: NDArray[np.float32]
-    """``(gnb, n_frames)``."""
+    """``(n_courses, n_frames)``."""
 
 
 class Quality(NamedTuple):
@@ -37,7 +37,7 @@ class Quality(NamedTuple):
     """Standard deviation of the noise of the raw trace, in units of the movie."""
 
     baseline: NDArray[np.float32]
-    """Constant part of the denoised trace, in units of the movie."""
+    """Mean of the slow baseline of the trace, in units of the movie."""
 
     decay_time_s: NDArray[np.float32]
     """Fitted time in which a transient falls to 1/e, in seconds."""
@@ -62,7 +62,7 @@ class Sources:
     """``(n_pixels, n_rois)`` float32, pixels in C order, not negative."""
 
     denoised: NDArray[np.float32]
-    """Autoregressive calcium plus a constant baseline, ``(n_rois, n_frames)``."""
+    """Autoregressive calcium plus a slow baseline, ``(n_rois, n_frames)``."""
 
     residuals: NDArray[np.float32]
     """What is left: raw = denoised + residuals, ``(n_rois, n_frames)``."""
@@ -74,7 +74,7 @@ class Sources:
     """Raw trace over its running baseline (see `delta_f_over_f`), ``(n_rois, n_frames)``."""
 
     background: Background
-    """What all pixels share."""
+    """What lies between and under the cells."""
 
     quality: Quality
     """Numbers about each component."""
@@ -90,6 +90,9 @@ class Sources:
 
     frame_shape: tuple[int, int]
     """``(n_rows, n_cols)``."""
+
+    under: NDArray[np.float32] | None = None
+    """The background under each component, ``(n_rois, n_frames)``; its mean over the footprint."""
 
     @property
     def raw(self) -> NDArray[np.float32]:

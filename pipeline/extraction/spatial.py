@@ -8,7 +8,7 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy import sparse
 
-from pipeline.extraction.background import fit_courses
+from pipeline.extraction.background import LocalBackground, at_entries
 from pipeline.extraction.field import Field
 from pipeline.extraction.stream import Stream
 
@@ -39,7 +39,7 @@ def update_footprints(
     stream: Stream,
     support: sparse.csc_array,
     calcium: NDArray[np.float32],
-    courses: NDArray[np.float32],
+    background: LocalBackground,
     *,
     noise: NDArray[np.float32],
 ) -> tuple[sparse.csc_array, NDArray[np.float32]]:
@@ -53,8 +53,8 @@ def update_footprints(
         Stored values, zeros included, say where a footprint may be, and start the descent.
     calcium : array, (n_rois, n_frames)
         Traces without baseline.
-    courses : array, (gnb, n_frames)
-        Of the background.
+    background : LocalBackground
+        The changing background at every pixel.
     noise : array, (n_pixels,)
         Standard deviation of the noise of each pixel.
 
@@ -63,13 +63,14 @@ def update_footprints(
     tuple
         Footprints as `Sources` scales them, empty where nothing is left, and calcium.
     """
-    local, dense = stream.weigh(support, calcium, courses, phase="footprints")
+    # around its mean, calcium knows nothing of what is constant in a pixel
+    changes = calcium - calcium.mean(axis=1, keepdims=True)
+    local = stream.weigh(support, changes, phase="footprints")
     indptr, pixels = support.indptr.astype(np.int64), support.indices.astype(np.int64)
-    # both are taken free of the background: what is left to fit are the cells
-    under = fit_courses(calcium, courses)
-    gram = calcium.astype(np.float64) @ (calcium - (under @ courses)).T
+    changes = changes.astype(np.float64)
+    gram = changes @ changes.T
     roi_of_entry = np.repeat(np.arange(len(calcium)), np.diff(indptr))
-    target = local - (dense[pixels] * under[roi_of_entry]).sum(axis=1)
+    target = local - at_entries(background.spread, support, background.courses @ changes.T)
     neighbours = sparse.csr_array(_ones(support).T @ _ones(support))
     weights = support.data.astype(np.float64)
     _descend(
@@ -84,20 +85,6 @@ def update_footprints(
     weights[weights < MIN_WEIGHT_SIGMAS * error] = 0
     fitted = sparse.csc_array((weights, pixels, indptr), shape=support.shape)
     return rescaled(connected(fitted, frame_shape=_frame_shape(stream)), calcium)
-
-
-def background_images(
-    dense: NDArray[np.float64],
-    footprints: sparse.csc_array,
-    calcium: NDArray[np.float32],
-    courses: NDArray[np.float32],
-    usable: NDArray[np.bool_],
-) -> NDArray[np.float32]:
-    """Return the image of each course, ``(n_pixels, gnb)``, given ``movie.T @ courses.T``."""
-    basis = courses.astype(np.float64)
-    rest = dense - footprints @ (calcium.astype(np.float64) @ basis.T)
-    images = np.linalg.solve(basis @ basis.T, rest.T).T
-    return np.where(usable[:, np.newaxis], images, 0).astype(np.float32)
 
 
 def connected(footprints: sparse.csc_array, *, frame_shape: tuple[int, int]) -> sparse.csc_array:

@@ -86,32 +86,17 @@ class Stream:
         return np.ascontiguousarray(np.concatenate(list(parts)).T[:, self.kept])
 
     def weigh(
-        self,
-        support: sparse.csc_array,
-        traces: NDArray[np.float32],
-        dense_traces: NDArray[np.float32],
-        *,
-        phase: str,
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return ``movie.T @ traces.T`` at the pixels of the support, and at all pixels.
-
-        The first is in the order of ``support.data``, the second ``(n_pixels, n_dense)``.
-        """
+        self, support: sparse.csc_array, traces: NDArray[np.float32], *, phase: str
+    ) -> NDArray[np.float64]:
+        """Return ``movie.T @ traces.T`` at the pixels of the support, as ``support.data`` is."""
         indptr, pixels, _ = _columns(support)
-        local, dense = self._by_frame(traces), self._by_frame(dense_traces)
-        local_sum = np.zeros(pixels.size)
-        dense_sum = np.zeros((dense.shape[1], support.shape[0]))
-        parts = self.map(
-            lambda frames, block: (
-                _weigh_local(block, local[frames], indptr, pixels),
-                _weigh_dense(block, dense[frames]),
-            ),
-            phase=phase,
-        )
-        for local_part, dense_part in parts:
-            local_sum += local_part
-            dense_sum += dense_part
-        return local_sum, dense_sum.T
+        by_frame = self._by_frame(traces)
+        total = np.zeros(pixels.size)
+        for part in self.map(
+            lambda frames, block: _weigh(block, by_frame[frames], indptr, pixels), phase=phase
+        ):
+            total += part
+        return total
 
     def _by_frame(self, traces: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return traces of the kept frames as ``(n_frames, n_rois)``, 0 at the other frames."""
@@ -151,7 +136,7 @@ def _project(
 
 
 @njit(nogil=True, cache=True)
-def _weigh_local(
+def _weigh(
     block: NDArray[np.float32],
     traces: NDArray[np.float32],
     indptr: NDArray[np.int64],
@@ -165,16 +150,4 @@ def _weigh_local(
             if weight != 0:
                 for i in range(indptr[roi], indptr[roi + 1]):
                     total[i] += weight * block[frame, pixels[i]]
-    return total
-
-
-@njit(nogil=True, cache=True)
-def _weigh_dense(block: NDArray[np.float32], traces: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the sum over frames of block times trace at every pixel, ``(n_traces, n_pixels)``."""
-    total = np.zeros((traces.shape[1], block.shape[1]))
-    for frame in range(block.shape[0]):
-        for row in range(traces.shape[1]):
-            weight = np.float64(traces[frame, row])
-            for pixel in range(block.shape[1]):
-                total[row, pixel] += weight * block[frame, pixel]
     return total

@@ -20,7 +20,10 @@ SEED_GSIG_PX = 2.5
 """Half-size that a cell has in the small movie, in its pixels."""
 
 BINS_PER_DECAY = 5
+MIN_BINS = 200
 SMALL_MOVIE_COPIES = 8
+BINNED_MOVIE_COPIES = 2
+"""Memory that the binned movie may take: the budget over this."""
 
 
 class Grid(NamedTuple):
@@ -37,6 +40,12 @@ class Grid(NamedTuple):
 
     cell_of_pixel: NDArray[np.int64]
     """Pixel of the small movie in which each pixel lies, ``(n_pixels,)``."""
+
+    decay_bins: float = BINS_PER_DECAY
+    """Decay time of a transient, in bins."""
+
+    keeps_pixels: bool = False
+    """Whether the movie is also kept with its frames binned and its pixels as they are."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +70,9 @@ class Survey:
     small: NDArray[np.float32]
     """The small movie, ``(n_bins, n_small_pixels)``, finite."""
 
+    binned: NDArray[np.float32] | None = None
+    """All pixels of the bins, ``(n_bins, n_pixels)``, NaN where all is missing; None: too large."""
+
     def without_border(self, border_px: int, frame_shape: tuple[int, ...]) -> "Survey":
         """Return the same with the pixels along the edges left out."""
         inside = np.zeros(frame_shape, np.bool_)
@@ -75,23 +87,34 @@ def plan_grid(movie: Movie, params: CnmfParams, *, memory_bytes: int) -> Grid:
     rows, cols = (max(1, round(gsig_px / SEED_GSIG_PX)) for gsig_px in params.gsig_px)
     shape = -(-n_rows // rows), -(-n_cols // cols)
     decay_frames = params.decay_time_s * movie.require_rate_hz()
-    max_bins = memory_bytes // (4 * SMALL_MOVIE_COPIES * shape[0] * shape[1])
-    for_memory = -(-movie.n_frames // max(1, max_bins))
+    for_memory = _bin_that_fits(movie, SMALL_MOVIE_COPIES * shape[0] * shape[1], memory_bytes)
     if for_memory > max(1.0, decay_frames):
         warnings.warn(
             f"the memory holds {movie.name} only in bins of {for_memory} frames, longer than a "
             f"transient of {decay_frames:.0f}: dim cells may be missed; give more memory_bytes.",
             stacklevel=3,
         )
+    for_pixels = _bin_that_fits(movie, BINNED_MOVIE_COPIES * n_rows * n_cols, memory_bytes)
+    keeps_pixels = for_pixels <= max(1.0, decay_frames / 2)
+    wanted = min(round(decay_frames / BINS_PER_DECAY), movie.n_frames // MIN_BINS)
     cell_of_pixel = (np.arange(n_rows) // rows)[:, np.newaxis] * shape[1] + (
         np.arange(n_cols) // cols
     )
+    bin_frames = max(1, wanted, for_memory, for_pixels if keeps_pixels else 1)
     return Grid(
-        bin_frames=max(1, round(decay_frames / BINS_PER_DECAY), for_memory),
+        bin_frames=bin_frames,
+        decay_bins=decay_frames / bin_frames,
         bin_px=(rows, cols),
         shape=shape,
         cell_of_pixel=cell_of_pixel.ravel(),
+        keeps_pixels=keeps_pixels,
     )
+
+
+def _bin_that_fits(movie: Movie, n_values: int, memory_bytes: int) -> int:
+    """Return how many frames make a bin if a bin takes so many values of the memory."""
+    max_bins = memory_bytes // (4 * n_values)
+    return -(-movie.n_frames // max(1, max_bins))
 
 
 def survey_movie(
@@ -106,17 +129,18 @@ def survey_movie(
         memory_bytes=memory_bytes,
         progress=progress,
     )
-    n_small = grid.shape[0] * grid.shape[1]
     sums = np.zeros((4, grid.cell_of_pixel.size))
-    finite, small = [], []
+    finite, small, binned = [], [], []
     for part in stream.map(
-        lambda _, block: _survey_block(block, grid.cell_of_pixel, grid.bin_frames, n_small),
+        lambda _, block: _survey_block(block, grid),
         phase="surveying the movie",
         multiple_frames=grid.bin_frames,
     ):
-        sums += part[0]
-        finite.append(part[1])
-        small.append(part[2])
+        sums += part.sums
+        finite.append(part.finite)
+        small.append(part.small)
+        if part.binned is not None:
+            binned.append(part.binned)
     kept = np.concatenate(finite) > 0
     count, total, difference_count, difference_total = sums
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -129,6 +153,7 @@ def survey_movie(
         kept=kept,
         grid=grid,
         small=_without_gaps(np.concatenate(small)),
+        binned=np.concatenate(binned) if binned else None,
     )
 
 
@@ -143,11 +168,28 @@ def _without_gaps(small: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.where(missing, mean.astype(np.float32), small)
 
 
+class _Part(NamedTuple):
+    """What a block contributes to the survey."""
+
+    sums: NDArray[np.float64]
+    finite: NDArray[np.int64]
+    small: NDArray[np.float32]
+    binned: NDArray[np.float32] | None
+
+
+def _survey_block(block: NDArray[np.float32], grid: Grid) -> _Part:
+    """Survey some frames, a whole number of bins."""
+    sums, finite, binned = _sum_up(block, grid.bin_frames)
+    n_small = grid.shape[0] * grid.shape[1]
+    small = _shrunk(binned, grid.cell_of_pixel, n_small)
+    return _Part(sums, finite, small, binned if grid.keeps_pixels else None)
+
+
 @njit(nogil=True, cache=True)
-def _survey_block(
-    block: NDArray[np.float32], cell_of_pixel: NDArray[np.int64], bin_frames: int, n_small: int
+def _sum_up(
+    block: NDArray[np.float32], bin_frames: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float32]]:
-    """Return sums over frames of each pixel, finite values of each frame, and the small block.
+    """Return sums over frames of each pixel, finite values of each frame, and means of bins.
 
     The sums are: count, total, count of differences, total of squared differences.
     """
@@ -155,8 +197,8 @@ def _survey_block(
     sums = np.zeros((4, n_pixels))
     finite = np.zeros(n_frames, np.int64)
     n_bins = (n_frames + bin_frames - 1) // bin_frames
-    small = np.zeros((n_bins, n_small), np.float32)
-    small_count = np.zeros((n_bins, n_small), np.float32)
+    binned = np.zeros((n_bins, n_pixels), np.float32)
+    count = np.zeros(n_pixels, np.float32)
     for frame in range(n_frames):
         bin_ = frame // bin_frames
         for pixel in range(n_pixels):
@@ -166,15 +208,35 @@ def _survey_block(
             finite[frame] += 1
             sums[0, pixel] += 1
             sums[1, pixel] += value
-            small[bin_, cell_of_pixel[pixel]] += value
-            small_count[bin_, cell_of_pixel[pixel]] += 1
+            binned[bin_, pixel] += value
+            count[pixel] += 1
             if frame > 0:
                 difference = np.float64(value) - block[frame - 1, pixel]
                 if np.isfinite(difference):
                     sums[2, pixel] += 1
                     sums[3, pixel] += difference * difference
-    for bin_ in range(n_bins):
+        if frame == n_frames - 1 or (frame + 1) % bin_frames == 0:
+            for pixel in range(n_pixels):
+                enough = count[pixel] > 0
+                binned[bin_, pixel] = binned[bin_, pixel] / count[pixel] if enough else np.nan
+                count[pixel] = 0
+    return sums, finite, binned
+
+
+@njit(nogil=True, cache=True)
+def _shrunk(
+    binned: NDArray[np.float32], cell_of_pixel: NDArray[np.int64], n_small: int
+) -> NDArray[np.float32]:
+    """Return the means over pixels, NaN where none is finite, ``(n_bins, n_small)``."""
+    small = np.zeros((len(binned), n_small), np.float32)
+    count = np.zeros(n_small, np.float32)
+    for bin_ in range(len(binned)):
+        count[:] = 0
+        for pixel in range(cell_of_pixel.size):
+            value = binned[bin_, pixel]
+            if np.isfinite(value):
+                small[bin_, cell_of_pixel[pixel]] += value
+                count[cell_of_pixel[pixel]] += 1
         for cell in range(n_small):
-            count = small_count[bin_, cell]
-            small[bin_, cell] = small[bin_, cell] / count if count else np.nan
-    return sums, finite, small
+            small[bin_, cell] = small[bin_, cell] / count[cell] if count[cell] > 0 else np.nan
+    return small

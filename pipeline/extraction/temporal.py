@@ -7,12 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from pipeline.extraction.background import coarse_blocks, fit_courses, leading_courses
+from pipeline.extraction.background import LocalBackground, find_blocks, without_noise
 from pipeline.extraction.deconvolution import (
     Deconvolved,
+    coefficients_of,
     deconvolve,
     fit_coefficients,
     noise_level,
+    slow_basis,
 )
 from pipeline.extraction.field import Field
 from pipeline.extraction.stream import Stream
@@ -28,7 +30,7 @@ class Traces:
     """All traces of a set of footprints."""
 
     calcium: NDArray[np.float32]
-    """Without noise and baseline, not negative, ``(n_rois, n_frames)``."""
+    """Without noise and slow baseline, not negative, ``(n_rois, n_frames)``."""
 
     raw: NDArray[np.float32]
     """With noise and baseline, ``(n_rois, n_frames)``."""
@@ -36,33 +38,66 @@ class Traces:
     deconvolved: tuple[Deconvolved, ...]
     """The parts of each raw trace."""
 
-    courses: NDArray[np.float32]
-    """Of the background, ``(gnb, n_frames)``."""
+    courses: LocalBackground
+    """The changing background at every pixel."""
 
     background: NDArray[np.float32]
     """Background under each footprint, ``(n_rois, n_frames)``."""
 
+    @property
+    def denoised(self) -> NDArray[np.float32]:
+        """Calcium plus the slow baseline, ``(n_rois, n_frames)``."""
+        slow = [part.slow for part in self.deconvolved]
+        return self.calcium + np.asarray(slow, np.float32).reshape(self.calcium.shape)
 
-def autoregressive(*, order: int, decay_frames: float) -> Denoise:
-    """Return the deconvolution of one trace; its time constants are fitted the first time."""
+
+def autoregressive(
+    *, order: int, decay_frames: float, n_frames: int | None = None, fitted: bool = True
+) -> Denoise:
+    """Return the deconvolution of one trace; its time constants are fitted the first time.
+
+    Parameters
+    ----------
+    order : int
+        0, 1 or 2; 0 is no model: what exceeds the slow baseline is calcium, without spikes.
+    decay_frames : float
+        Expected decay time, in frames.
+    n_frames : int, optional
+        Length of the traces: their baseline may change slowly. Without it, it is constant.
+    fitted : bool
+        Whether the time constants are fitted; without it, the expected decay is taken.
+
+    Returns
+    -------
+    callable
+        As `update_traces` takes it.
+    """
+    basis = None if n_frames is None else slow_basis(n_frames, decay_frames)
+    if order == 0:
+        return above_median
 
     def denoise(trace: NDArray[np.float64], earlier: Deconvolved | None) -> Deconvolved:
         noise = noise_level(trace)
-        coefficients = (
-            earlier.coefficients
-            if earlier
-            else fit_coefficients(trace, order=order, noise=noise, decay_frames=decay_frames)
-        )
-        return deconvolve(trace, coefficients=coefficients, noise=noise)
+        if earlier:
+            coefficients = earlier.coefficients
+        elif not fitted:
+            coefficients = coefficients_of(decay_frames, 0)
+        else:
+            coefficients = fit_coefficients(
+                trace, order=order, noise=noise, decay_frames=decay_frames, basis=basis
+            )
+        return deconvolve(trace, coefficients=coefficients, noise=noise, basis=basis)
 
     return denoise
 
 
 def above_median(trace: NDArray[np.float64], _: Deconvolved | None) -> Deconvolved:
-    """Take what exceeds the median as calcium: enough to find cells."""
+    """Take what exceeds the median as calcium, without a model: enough to find cells."""
     baseline = float(np.median(trace))
     calcium = np.maximum(trace - baseline, 0).astype(np.float32)
-    return Deconvolved(calcium, calcium, baseline, 0.0, (0.0, 0.0))
+    slow = np.full(trace.size, baseline, np.float32)
+    nothing = np.zeros_like(calcium)
+    return Deconvolved(calcium, nothing, baseline, noise_level(trace), (0.0, 0.0), slow)
 
 
 def update_traces(
@@ -71,52 +106,49 @@ def update_traces(
     calcium: NDArray[np.float32],
     *,
     field: Field,
-    gnb: int,
+    gnb: int | None,
     denoise: Denoise,
 ) -> Traces:
-    """Read the movie once and return the traces of footprints, starting from earlier ones.
-
-    The background under a footprint is fitted to its own projection, so that its image is not
-    needed here.
-    """
-    blocks = coarse_blocks(footprints, field)
-    both = sparse.csc_array(sparse.hstack([footprints, blocks]))
+    """Read the movie once and return the traces of footprints, starting from earlier ones."""
+    blocks = find_blocks(footprints, field)
+    both = sparse.csc_array(sparse.hstack([footprints, blocks.average]))
     projected = stream.project(both, phase="traces")
     n_rois = footprints.shape[1]
     mixing = sparse.csr_array(footprints.T @ both).astype(np.float64)
     overlap = sparse.csr_array(mixing[:, :n_rois])
     coarse = projected[n_rois:] - mixing[:, n_rois:].T @ calcium
-    courses = leading_courses(coarse, gnb)
-    return _descend(projected[:n_rois], overlap, calcium, courses, denoise)
+    local = LocalBackground(blocks.spread, without_noise(coarse.astype(np.float32), gnb))
+    under = (sparse.csr_array(footprints.T @ blocks.spread) @ local.courses).astype(np.float32)
+    return _descend(projected[:n_rois], under, overlap, calcium, (local, denoise))
 
 
 def _descend(
     projected: NDArray[np.float32],
+    under: NDArray[np.float32],
     overlap: sparse.csr_array,
     calcium: NDArray[np.float32],
-    courses: NDArray[np.float32],
-    denoise: Denoise,
+    how: tuple[LocalBackground, Denoise],
 ) -> Traces:
     """Update one trace after the other, the others and the background held."""
+    local, denoise = how
+    light = calcium.astype(np.float64)  # with the slow baseline, once it is known
     calcium = calcium.copy()
     raw = np.empty_like(calcium)
     power = overlap.diagonal()
     parts: list[Deconvolved | None] = [None] * len(calcium)
-    weights = np.zeros((len(calcium), len(courses)))
+    own = projected - under
     for _ in range(SWEEPS):
-        weights = fit_courses(projected - overlap @ calcium, courses)
         for roi, row in enumerate(overlap.indptr[:-1]):
             others = slice(row, overlap.indptr[roi + 1])
-            explained = overlap.data[others] @ calcium[overlap.indices[others]]
-            rest = projected[roi] - explained - weights[roi] @ courses
-            raw[roi] = calcium[roi] + rest / power[roi]
-            part = denoise(raw[roi].astype(np.float64), parts[roi])
-            parts[roi], calcium[roi] = part, part.calcium
-    under = (weights / power[:, np.newaxis]) @ courses
+            explained = overlap.data[others] @ light[overlap.indices[others]]
+            trace = light[roi] + (own[roi] - explained) / power[roi]
+            part = denoise(trace, parts[roi])
+            parts[roi], calcium[roi], raw[roi] = part, part.calcium, trace
+            light[roi] = part.calcium + part.slow
     return Traces(
         calcium=calcium,
         raw=raw,
         deconvolved=tuple(part for part in parts if part),
-        courses=courses,
-        background=under.astype(np.float32),
+        courses=local,
+        background=(under / power[:, np.newaxis]).astype(np.float32),
     )

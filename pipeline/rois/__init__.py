@@ -1,5 +1,14 @@
-"""Shapes of regions of interest: masks, centres and contours."""
+"""Regions of interest: masks, centres, contours, and how two sets of them agree."""
 
+from pipeline.rois.compare import Comparison, compare_rois
 from pipeline.rois.shape import centroid_px, contour_px, footprint_image, footprint_mask, solidity
 
-__all__ = ["centroid_px", "contour_px", "footprint_image", "footprint_mask", "solidity"]
+__all__ = [
+    "Comparison",
+    "centroid_px",
+    "compare_rois",
+    "contour_px",
+    "footprint_image",
+    "footprint_mask",
+    "solidity",
+]

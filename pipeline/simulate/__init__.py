@@ -1,13 +1,15 @@
 """Movies with planted truth, and the score of what was found against it."""
 
+from pipeline.simulate.modes import TWO_PHOTON_MODES
 from pipeline.simulate.one_photon import SimulatedOnePhoton, simulate_one_photon
 from pipeline.simulate.one_photon_params import OnePhotonParams
 from pipeline.simulate.params import TwoPhotonParams
-from pipeline.simulate.score import Matches, match_rois
+from pipeline.simulate.score import Matches, match_rois, trace_correlations
 from pipeline.simulate.two_photon import SimulatedMovie, simulate_two_photon
 from pipeline.simulate.volume import SimulatedVolume, VolumeParams, simulate_volume
 
 __all__ = [
+    "TWO_PHOTON_MODES",
     "Matches",
     "OnePhotonParams",
     "SimulatedMovie",
@@ -19,4 +21,5 @@ __all__ = [
     "simulate_one_photon",
     "simulate_two_photon",
     "simulate_volume",
+    "trace_correlations",
 ]

@@ -23,6 +23,7 @@ LIMITS = {
     "cell_photons": (0, 10_000),
     "background_photons": (0, 10_000),
     "neuropil_photons": (0, 10_000),
+    "neuropil_fluctuation": (0, 2),
     "bleached_fraction": (0, 0.95),
     "max_shift_px": (0, 200),
     "jump_rate_hz": (0, 50),
@@ -97,6 +98,13 @@ class TwoPhotonParams:
     neuropil_photons: float = 4.0
     """Mean photons a pixel and frame of the fluctuating neuropil."""
 
+    neuropil_fluctuation: float = 0.4
+    """Standard deviation of the logarithm of the neuropil over time."""
+
+    neuropil_width_um: float | None = None
+    """Width over which the neuropil fluctuates alike, in micrometres; None: wide waves that span
+    an eighth of the frame and more."""
+
     bleached_fraction: float = 0.1
     """Fraction of the fluorescence that is lost by the end, exponentially in time."""
 
@@ -121,6 +129,10 @@ class TwoPhotonParams:
     def __post_init__(self) -> None:
         for name, (low, high) in LIMITS.items():
             check_in_range(name, getattr(self, name), low, high)
+        if self.neuropil_width_um is not None:
+            check_in_range(
+                "neuropil_width_um", self.neuropil_width_um, 5 * self.pixel_size_um, 2000
+            )
         shorter = min(self.n_rows, self.n_cols)
         if self.n_cells and 2 * self.cell_margin_px >= shorter:
             raise ValueError(

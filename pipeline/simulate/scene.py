@@ -7,13 +7,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.ndimage import gaussian_filter
 
 from pipeline.simulate.activity import slow_noise
 from pipeline.simulate.displacement import Displacement
+from pipeline.simulate.neuropil import Sigma, draw_neuropil, smooth_image
 from pipeline.simulate.params import TwoPhotonParams
-
-Sigma = float | tuple[float, ...]
 
 N_NEUROPIL_MODES = 4
 INTERPOLATION_PX = 4
@@ -86,11 +84,14 @@ def draw_background(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Draw the images and the traces of the background, in photons before bleaching.
 
-    The first is static and textured, as resting tissue is; the others are smooth neuropil.
+    The first is static and textured, as resting tissue is; the others are neuropil.
     """
     margin = 2 * scene_margin_px(params)
     shape = params.n_rows + margin, params.n_cols + margin
-    return draw_modes(params, shape, (1.5, 20, min(shape) / 8), rng)
+    texture = 0.2 * smooth_image(shape, 1.5, rng) + 0.3 * smooth_image(shape, 20, rng)
+    static = params.background_photons * np.exp(texture - 0.065)
+    images, traces = draw_neuropil(params, shape, rng)
+    return np.stack([static, *images]), np.vstack([np.ones(params.n_frames), traces])
 
 
 def draw_modes(
@@ -101,9 +102,9 @@ def draw_modes(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Draw the same for a scene of any shape, from the grain of tissue, clouds and neuropil."""
     fine, coarse, smooth = sigmas_px
-    texture = 0.2 * _smooth_image(shape, fine, rng) + 0.3 * _smooth_image(shape, coarse, rng)
+    texture = 0.2 * smooth_image(shape, fine, rng) + 0.3 * smooth_image(shape, coarse, rng)
     static = params.background_photons * np.exp(texture - 0.065)
-    modes = [np.exp(0.7 * _smooth_image(shape, smooth, rng)) for _ in range(N_NEUROPIL_MODES)]
+    modes = [np.exp(0.7 * smooth_image(shape, smooth, rng)) for _ in range(N_NEUROPIL_MODES)]
     fluctuation = slow_noise(
         (params.n_frames, N_NEUROPIL_MODES), time_s=1.0, rate_hz=params.rate_hz, rng=rng
     )
@@ -111,11 +112,3 @@ def draw_modes(
     traces = level * np.exp(0.4 * fluctuation.T - 0.08)
     images = np.stack([static, *(mode / mode.mean() for mode in modes)])
     return images, np.vstack([np.ones(params.n_frames), traces])
-
-
-def _smooth_image(
-    shape: tuple[int, ...], sigma_px: Sigma, rng: np.random.Generator
-) -> NDArray[np.float64]:
-    """Draw a smooth image of mean 0 and standard deviation 1."""
-    image = gaussian_filter(rng.normal(size=shape), sigma_px)
-    return np.asarray((image - image.mean()) / image.std())

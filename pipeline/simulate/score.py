@@ -87,6 +87,35 @@ def match_rois(
     )
 
 
+def trace_correlations(
+    matches: Matches, truth: NDArray[np.floating], found: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Correlate the trace of each found cell with the true one, ``(n_pairs,)``.
+
+    Parameters
+    ----------
+    matches : Matches
+        The pairs, from `match_rois`.
+    truth, found : array, (n_cells, n_frames)
+        Traces of the true and of the found cells; frames that are not finite in both are left out.
+
+    Returns
+    -------
+    array, (n_pairs,)
+        Pearson's r of each pair; 0 where a trace is constant.
+    """
+    return np.array([_correlation(truth[one], found[other]) for one, other in matches.pairs])
+
+
+def _correlation(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
+    """Return Pearson's r of two traces, 0 if one is constant."""
+    finite = np.isfinite(one) & np.isfinite(other)
+    a, b = (np.asarray(trace[finite], np.float64) for trace in (one, other))
+    a, b = a - a.mean(), b - b.mean()
+    power = float(np.sqrt((a @ a) * (b @ b)))
+    return float(a @ b) / power if power > 0 else 0.0
+
+
 def _unit(footprints: sparse.csc_array) -> Any:
     """Scale each footprint to norm 1; leave empty ones empty."""
     sizes = norm(footprints, axis=0)

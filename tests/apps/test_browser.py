@@ -2,10 +2,13 @@
 
 import pytest
 
+from pipeline.extraction import CnmfParams
 from populate_workers.attempt import new_attempt, outcome, reserve
 from populate_workers.history import facts
 from populate_workers.liveness import register
 from populate_workers.queue import failures, paused, progress, retry
+from schemas.params import add_params
+from schemas.roi import submit_segmentation
 
 KEYS = {
     "done": ("mouse 1", "2026-11-22"),
@@ -445,3 +448,24 @@ def test_sessions_do_not_share_a_connection(lab, open_page):
 
     one, other = (app.session_state["database"].connection for app in (first, second))
     assert one is not other
+
+
+@pytest.mark.db
+def test_two_segmentations_are_compared(embedded, take_in, run_all, open_page):
+    take_in(embedded)
+    add_params(embedded.roi.SegmentationParams, "strict", CnmfParams(min_snr=15))
+    recordings = embedded.session.Recording()
+    submit_segmentation(recordings, "strict")
+    submit_segmentation(recordings)
+    run_all(embedded)
+    app = open_page(embedded, "recording.py", animal_id="m1", session="2026-11-22", trial="t1")
+
+    (choice,) = [box for box in app.selectbox if box.label == "Compare with"]
+    assert "cells in both" not in words(app)
+    choice.select_index(1).run()
+
+    assert not app.exception
+    assert "cells in both" in words(app)
+    counts = sorted(embedded.roi.Segmentation.to_arrays("n_accepted"))
+    assert counts[0] < counts[1]
+    assert f"{counts[0]} cells in both" in words(app)

@@ -130,6 +130,15 @@ def test_rois_and_traces_join_on_the_same_number(lab_on_each, segmentation):
     assert all(contour.shape[1] == 2 for contour in rois["contour_px"])
 
 
+def test_a_segmentation_agrees_with_itself(lab_on_each, segmentation):
+    found = queries.compared(lab_on_each, segmentation["key"], segmentation["key"])
+
+    rois = queries.rois(lab_on_each, segmentation["key"])
+    assert found["roi_one"].tolist() == rois.loc[rois["accepted"], "roi_id"].tolist()
+    assert found["roi_one"].tolist() == found["roi_other"].tolist()
+    np.testing.assert_allclose(found[["cosine", "trace_r"]], 1, rtol=1e-5)
+
+
 def test_projections_have_the_shape_of_a_frame(lab_on_each):
     correction, _ = queries.corrections(lab_on_each, DONE)
 

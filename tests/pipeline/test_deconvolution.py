@@ -10,6 +10,7 @@ from pipeline.extraction.deconvolution import (
     deconvolve,
     fit_coefficients,
     noise_level,
+    slow_basis,
     time_constants_of,
 )
 from pipeline.extraction.oasis import oasis, spikes_of
@@ -182,3 +183,29 @@ def test_fit_of_noise_is_the_expected_decay():
     decay, _ = time_constants_of(fit_coefficients(trace, order=2, noise=1.0, decay_frames=20))
 
     assert decay == pytest.approx(20)
+
+
+def test_a_slow_baseline_is_told_from_calcium():
+    rng = np.random.default_rng(3)
+    calcium = np.zeros(3000)
+    for start in range(100, 3000, 250):
+        calcium[start:] += 5 * np.exp(-np.arange(3000 - start) / 20)
+    drift = 100 * 0.9 ** np.linspace(0, 1, 3000)
+    basis = slow_basis(3000, 20)
+
+    parts = deconvolve(
+        calcium + drift + rng.normal(0, 0.5, 3000),
+        coefficients=coefficients_of(20, 0),
+        noise=0.5,
+        basis=basis,
+    )
+
+    assert len(basis) == 4
+    np.testing.assert_allclose(basis @ basis.T, np.eye(4), atol=1e-12)
+    assert np.abs(parts.slow - drift).max() < 0.7
+    assert np.corrcoef(parts.calcium, calcium)[0, 1] > 0.99
+    assert parts.baseline == pytest.approx(parts.slow.mean(), abs=1e-3)
+
+
+def test_a_short_trace_has_a_constant_baseline():
+    assert slow_basis(100, 20).tolist() == [pytest.approx([0.1] * 100)]

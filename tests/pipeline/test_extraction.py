@@ -6,9 +6,14 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from pipeline.extraction import CnmfParams, extract_sources
+from pipeline.extraction import Background, CnmfParams, extract_sources
 from pipeline.movie import Movie
-from pipeline.simulate import TwoPhotonParams, match_rois, simulate_two_photon
+from pipeline.simulate import (
+    TwoPhotonParams,
+    match_rois,
+    simulate_two_photon,
+    trace_correlations,
+)
 
 RATE_HZ = 30.0
 SHAPE = 300, 40, 48
@@ -66,6 +71,9 @@ def assert_equal_sources(one, other):
         a, b = getattr(one, field.name), getattr(other, field.name)
         if isinstance(a, sparse.csc_array):
             assert (a != b).nnz == 0
+        elif isinstance(a, Background):
+            assert (a.spatial != b.spatial).nnz == 0
+            np.testing.assert_array_equal(a.temporal, b.temporal)
         elif isinstance(a, tuple) and hasattr(a, "_fields"):
             for x, y in zip(a, b, strict=True):
                 np.testing.assert_array_equal(x, y)
@@ -123,8 +131,9 @@ def test_every_array_has_one_row_a_component(sources):
         assert traces.dtype == np.float32
     assert all(len(numbers) == n_rois for numbers in sources.quality)
     assert len(sources.accepted) == len(sources.reasons) == n_rois
-    assert sources.background.spatial.shape == (96 * 112, PARAMS.gnb)
-    assert sources.background.temporal.shape == (PARAMS.gnb, n_frames)
+    n_courses = len(sources.background.temporal)
+    assert sources.background.spatial.shape == (96 * 112, n_courses)
+    assert sources.background.temporal.shape == (n_courses, n_frames)
     assert sources.frame_shape == (96, 112)
 
 
@@ -199,8 +208,8 @@ def test_no_component_is_a_valid_result(frames):
 
     assert sources.footprints.shape == (40 * 48, 0)
     assert sources.denoised.shape == sources.dff.shape == sources.raw.shape == (0, SHAPE[0])
-    assert sources.background.spatial.shape == (40 * 48, PARAMS.gnb)
-    assert np.isfinite(sources.background.spatial).all()
+    assert sources.background.spatial.shape == (40 * 48, len(sources.background.temporal))
+    assert np.isfinite(sources.background.spatial.data).all()
     assert sources.accepted.shape == sources.quality.snr.shape == (0,)
     assert sources.reasons == ()
 
@@ -218,7 +227,7 @@ def test_pixels_that_miss_often_belong_to_nothing():
     footprint = sources.footprints.toarray()[:, 0].reshape(SHAPE[1:])
     assert sources.footprints.shape[1] == 1
     assert footprint[hidden].max() == 0
-    assert not sources.background.spatial[hidden.ravel()].any()
+    assert not sources.background.spatial.toarray()[hidden.ravel()].any()
     assert np.isfinite(sources.denoised).all()
 
 
@@ -275,11 +284,11 @@ def test_dead_and_saturated_pixels_belong_to_nothing():
 def test_the_border_belongs_to_no_cell():
     movie, _ = one_cell_movie()
 
-    sources = extract_sources(movie, replace(PARAMS, border_px=14))
+    sources = extract_sources(movie, replace(PARAMS, border_px=9))
 
     footprint = sources.footprints.toarray().reshape(*SHAPE[1:], -1)
-    assert footprint[14:-14, 14:-14].any()
-    footprint[14:-14, 14:-14] = 0
+    assert footprint[9:-9, 9:-9].any()
+    footprint[9:-9, 9:-9] = 0
     assert not footprint.any()
 
 
@@ -288,8 +297,8 @@ def test_fifty_frames_are_enough():
 
     sources = extract_sources(replace(movie, source=movie[:50]), PARAMS)
 
-    assert sources.accepted.tolist() == [True]
-    assert np.corrcoef(sources.denoised[0], trace[:50])[0, 1] > 0.99
+    (cell,) = np.flatnonzero(sources.accepted)
+    assert np.corrcoef(sources.denoised[cell], trace[:50])[0, 1] > 0.99
     assert sources.dff_window_frames == 50
 
 
@@ -315,7 +324,7 @@ def test_progress_is_told_and_may_cancel(simulated):
     def cancel_late(phase, done, total):
         assert 0 <= done <= total
         phases.append(phase)
-        if phase == "footprints":
+        if phase == "traces":
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -325,7 +334,6 @@ def test_progress_is_told_and_may_cancel(simulated):
         "surveying the movie",
         "finding cells",
         "traces",
-        "footprints",
     ]
 
 
@@ -395,7 +403,7 @@ def test_too_little_memory_is_refused():
         ("min_pnr", -1.0, "min_pnr must be between 0 and 1000; got -1.0"),
         ("gnb", 0, "gnb must be between 1 and 20; got 0"),
         ("gnb", 1.5, "gnb must be a whole number; got 1.5"),
-        ("p", 3, "p must be between 1 and 2; got 3"),
+        ("p", 3, "p must be between 0 and 2; got 3"),
         ("merge_corr", float("nan"), "merge_corr must be between 0 and 1; got nan"),
         ("min_snr", -1.0, "min_snr must be between 0 and 1000; got -1.0"),
         ("min_rval", -2.0, "min_rval must be between -1 and 1; got -2.0"),
@@ -408,3 +416,82 @@ def test_too_little_memory_is_refused():
 def test_an_impossible_setting_is_refused(name, value, message):
     with pytest.raises(ValueError, match=message):
         CnmfParams(**{name: value})
+
+
+def test_seeds_take_the_place_of_the_search(simulated):
+    masks = sparse.csc_array(simulated.footprints[:, :5] > 0, dtype=np.float32)
+
+    seeded = extract_sources(simulated.movie, PARAMS, seeds=masks)
+
+    matches = match_rois(simulated.footprints[:, :5], seeded.footprints)
+    assert matches.f1 == 1
+    assert np.median(matches.cosines) > 0.95
+    assert np.median(trace_correlations(matches, simulated.traces, seeded.denoised)) > 0.95
+
+
+def test_no_seeds_give_no_components(simulated):
+    none = sparse.csc_array((96 * 112, 0), dtype=np.float32)
+
+    assert extract_sources(simulated.movie, PARAMS, seeds=none).raw.shape == (0, 600)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "message"),
+    [
+        (sparse.csc_array((7, 2)), "the seeds have 7 pixels and the frames of movie 1920"),
+        (sparse.csc_array(-np.eye(1920, 1)), "the seeds must have finite weights of at least 0"),
+    ],
+)
+def test_seeds_that_do_not_fit_are_refused(seeds, message):
+    with pytest.raises(ValueError, match=message):
+        extract_sources(one_cell_movie()[0], PARAMS, seeds=seeds)
+
+
+def test_without_a_model_calcium_is_what_exceeds_the_baseline():
+    movie, trace = one_cell_movie()
+
+    sources = extract_sources(movie, replace(PARAMS, p=0))
+
+    assert sources.accepted.tolist() == [True]
+    assert np.corrcoef(sources.denoised[0], trace)[0, 1] > 0.99
+    assert not sources.spikes.any()
+    assert np.isnan(sources.quality.decay_time_s[0])
+
+
+def test_the_background_under_a_cell_is_that_of_its_place():
+    movie, _ = one_cell_movie()
+
+    sources = extract_sources(movie, PARAMS)
+
+    assert sources.under[0].mean() == pytest.approx(100, abs=1)
+
+
+def test_settings_of_caiman_are_taken_over():
+    params = CnmfParams.from_caiman(
+        {
+            "cnmf_kwargs": {"gSig": (6, 7), "gSiz": (25, 25), "K": 10, "rf": 50, "nb": 2, "p": 1},
+            "eval_kwargs": {"decay_time": 1.5, "min_SNR": 3, "rval_thr": 0.8, "use_cnn": False},
+            "refit": True,
+            "merge_thr": 0.7,
+        }
+    )
+
+    expected = CnmfParams(
+        gsig_px=(6, 7), p=1, decay_time_s=1.5, min_snr=3, min_rval=0.8, merge_corr=0.7
+    )
+    assert params == expected
+    assert CnmfParams.from_caiman({"gSig": 4}).gsig_px == (4, 4)
+    assert CnmfParams.from_caiman({"quality": {"min_SNR": 4}}).min_snr == 4
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"gsig": 3}, "'gsig' is no setting of CNMF in CaImAn .* leave it out"),
+        ({"Ain": [1]}, "give the footprints as seeds"),
+        ({"p": 5}, "p must be between 0 and 2; got 5"),
+    ],
+)
+def test_settings_that_are_not_caimans_are_refused(values, message):
+    with pytest.raises(ValueError, match=message):
+        CnmfParams.from_caiman(values)

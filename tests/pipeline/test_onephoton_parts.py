@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from pipeline.extraction.background import coarse_blocks
+from pipeline.extraction.background import find_blocks, without_noise
 from pipeline.extraction.field import Field
 from pipeline.extraction.onephoton.images import (
     SeedImages,
@@ -272,4 +272,14 @@ def test_seeds_are_local_maxima_above_both_thresholds_the_best_first():
 def test_one_block_covers_a_field_of_any_size():
     field = one_block(Field(SHAPE, np.ones(N_PIXELS, bool), (2.0, 2.0)))
 
-    assert coarse_blocks(sparse.csc_array((N_PIXELS, 0)), field).shape == (N_PIXELS, 1)
+    blocks = find_blocks(sparse.csc_array((N_PIXELS, 0), dtype=np.float32), field)
+
+    assert blocks.average.shape == blocks.spread.shape == (N_PIXELS, 1)
+
+
+def test_one_block_of_one_component_is_constant_and_takes_nothing_from_cells():
+    course = np.random.default_rng(0).normal(3, 1, (1, 50)).astype(np.float32)
+
+    kept = without_noise(course, 1)
+
+    np.testing.assert_allclose(kept, np.full((1, 50), course.mean()), rtol=1e-6)

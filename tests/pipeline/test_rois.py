@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from pipeline.rois import centroid_px, contour_px, footprint_image, footprint_mask, solidity
+from pipeline.rois import (
+    centroid_px,
+    compare_rois,
+    contour_px,
+    footprint_image,
+    footprint_mask,
+    solidity,
+)
 
 SHAPE = 40, 50
 
@@ -126,3 +133,29 @@ def test_solidity_is_high_for_a_disc_and_low_for_a_ring_that_is_open():
     assert solidity(arc, (40, 50)) < 0.45
     assert solidity(np.array([], np.int32), (40, 50)) == 0
     assert solidity(disc[:1], (40, 50)) == 1
+
+
+def test_two_segmentations_are_compared_cell_by_cell():
+    rng = np.random.default_rng(0)
+    one, other = np.zeros((50, 3)), np.zeros((50, 2))
+    one[:5, 0] = one[10:20, 1] = one[30:33, 2] = 1
+    other[10:19, 0] = other[40:44, 1] = 1
+    traces = rng.normal(size=(3, 30))
+
+    found = compare_rois(
+        (sparse.csc_array(one), sparse.csc_array(other)),
+        (traces, np.stack([5 - 2 * traces[1], traces[0]])),
+    )
+
+    assert found.pairs.tolist() == [[1, 0]]
+    assert found.cosines[0] == pytest.approx(np.sqrt(0.9))
+    assert found.trace_correlations[0] == pytest.approx(-1)
+    assert found.only_one.tolist() == [0, 2]
+    assert found.only_other.tolist() == [1]
+
+
+def test_segmentations_of_different_recordings_are_not_compared():
+    none = sparse.csc_array((50, 0))
+
+    with pytest.raises(ValueError, match="have 30 and 29 frames; compare .* one recording"):
+        compare_rois((none, none), (np.zeros((0, 30)), np.zeros((0, 29))))

@@ -7,7 +7,13 @@ import tifffile
 from scipy import ndimage, sparse
 from scipy.signal import lfilter
 
-from pipeline.simulate import TwoPhotonParams, match_rois, simulate_two_photon
+from pipeline.simulate import (
+    TWO_PHOTON_MODES,
+    TwoPhotonParams,
+    match_rois,
+    simulate_two_photon,
+    trace_correlations,
+)
 from pipeline.simulate.activity import calcium
 from pipeline.simulate.params import LIMITS
 
@@ -125,6 +131,39 @@ def test_one_spike_gives_a_transient_of_height_one(rise_time_s):
     assert transient[260] / transient[210] == pytest.approx(np.exp(-1), rel=0.01)
 
 
+def neuropil_correlations(width_um):
+    """Return the correlation of the neuropil at places that are near and that are far."""
+    params = replace(STILL, n_cells=0, n_frames=400, n_cols=96, bleached_fraction=0)
+    params = replace(params, neuropil_width_um=width_um)
+    light = (
+        simulate(params).noiseless[:] - simulate(replace(params, neuropil_photons=0)).noiseless[:]
+    )
+    assert light.mean() == pytest.approx(params.gain * 4, rel=0.2)
+    corr = np.corrcoef(light[:, 8::16, 8::16].reshape(400, -1).T)
+    places = np.indices((6, 6)).reshape(2, -1)
+    apart = np.hypot(*(places[:, :, np.newaxis] - places[:, np.newaxis]))
+    return corr[apart == 1].mean(), corr[apart > 4].mean()
+
+
+def test_local_neuropil_differs_from_place_to_place():
+    near, far = neuropil_correlations(15.0)
+    assert near > far + 0.2
+    assert far < 0.5
+    assert min(neuropil_correlations(None)) > far + 0.1
+
+
+@pytest.mark.parametrize("width_um", [1.0, 1e6])
+def test_impossible_neuropil_is_refused(width_um):
+    with pytest.raises(ValueError, match="neuropil_width_um must be between 6.0 and 2000; got"):
+        TwoPhotonParams(neuropil_width_um=width_um)
+
+
+@pytest.mark.parametrize("name", TWO_PHOTON_MODES)
+def test_every_mode_fits_into_its_frame(name):
+    params = replace(TWO_PHOTON_MODES[name], n_frames=2)
+    assert simulate(params).footprints.shape[1] == params.n_cells
+
+
 def test_the_movie_bleaches():
     mean = simulate(replace(STILL, n_cells=0, neuropil_photons=0)).movie[:].mean(axis=(1, 2))
     assert (mean[-1] - 100) / (mean[0] - 100) == pytest.approx(0.9, abs=0.01)
@@ -228,6 +267,17 @@ def test_matches_are_one_to_one_and_scored(simulated):
     np.testing.assert_allclose(matches.cosines, 1, rtol=1e-5)
     assert (matches.precision, matches.recall) == (0.5, pytest.approx(2 / 12))
     assert matches.f1 == pytest.approx(2 * 2 / 16)
+
+
+def test_matched_traces_are_correlated_pair_by_pair(simulated):
+    truth = np.array(simulated.traces[:, :40], np.float64)
+    found = np.stack([7 - truth[3], 5 + 2 * truth[1], np.full(40, 9.0)])
+    found[0, 5] = np.nan
+    found[0, 6] = 1e9
+    truth[3, 6] = np.nan
+    matches = match_rois(simulated.footprints, simulated.footprints[:, [3, 1, 5]])
+
+    np.testing.assert_allclose(trace_correlations(matches, truth, found), [1, -1, 0], atol=1e-9)
 
 
 def test_nothing_found_is_a_valid_score(simulated):

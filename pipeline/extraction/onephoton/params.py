@@ -11,6 +11,7 @@ from pipeline.extraction.params import CnmfParams
 LIMITS = {
     "ring_radius_factor": (0.5, 5),
     "background_bin_px": (0, 100),
+    "p": (1, 2),
     "min_asymmetry": (-100, 100),
 }
 

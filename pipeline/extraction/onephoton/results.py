@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from pipeline.extraction.background import at_entries
 from pipeline.extraction.dff import delta_f_over_f
 from pipeline.extraction.evaluation import Verdict, active_frames, judge, measure, measure_shapes
 from pipeline.extraction.onephoton.asymmetry import trace_asymmetry
@@ -68,6 +69,7 @@ def collect_sources(cells: Cells, task: Task) -> Sources:
         reasons=verdict.reasons,
         dff_window_frames=dff.window_frames,
         frame_shape=task.field.frame_shape,
+        under=found.summary.under_cells,
     )
 
 
@@ -78,9 +80,8 @@ def _measured(cells: Cells, task: Task) -> Results:
     traces = task.traces(cells, stream)
     support = dilated(cells.footprints, task.field)
     active = active_frames(traces.calcium)
-    images, _ = stream.weigh(support, active, traces.courses, phase="evaluation")
-    baseline = np.array([part.baseline for part in traces.deconvolved], np.float32)
-    denoised = traces.calcium + baseline[:, np.newaxis]
+    images = stream.weigh(support, active, phase="evaluation")
+    denoised = traces.denoised
     return Results(
         traces=traces,
         denoised=denoised,
@@ -114,9 +115,4 @@ def _of_others(
     """Return what the other cells add to each cell's mean of its active frames."""
     by_cell = denoised.astype(np.float64) @ active.T
     np.fill_diagonal(by_cell, 0)
-    rows = sparse.csr_array(footprints)
-    added = np.zeros(support.indices.size)
-    for roi, start in enumerate(support.indptr[:-1]):
-        column = slice(start, support.indptr[roi + 1])
-        added[column] = rows[support.indices[column]] @ by_cell[:, roi]
-    return added
+    return at_entries(sparse.csr_array(footprints), support, by_cell)
