@@ -343,6 +343,7 @@ def test_jobs_shows_states_and_errors_in_full(lab, open_page):
         "Recording info",
         "Motion correction",
         "Motion preview",
+        "Seed inspection",
         "Segmentation",
         "Trace extraction",
     }
