@@ -2,7 +2,7 @@
 
 Run it with nothing else running on the machine::
 
-    python benchmarks/extraction.py --suite2p /envs/suite2p/bin/python
+    python -m benchmarks.extraction --suite2p /envs/suite2p/bin/python
 
 Other programs are measured only if their interpreter is named; they read the same file. Seconds are
 those of motion correction and extraction of a TIFF, memory is the peak of a process of its own.

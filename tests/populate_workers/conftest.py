@@ -143,10 +143,11 @@ def configure(database, section="workers", **values):
     """Change settings of a project and connect anew."""
     file = database.settings.folder / SETTINGS_FILE
     text = file.read_text()
-    before, heading, after = text.partition(f"[{section}]\n")
+    heading = re.search(rf"^\[{section}\].*\n", text, re.M)
+    before, after = text[: heading.end()], text[heading.end() :]
     for name, value in values.items():
         after = f"{name} = {value}\n" + re.sub(rf"\A(\w+ = .*\n)*?{name} = .*\n", r"\1", after)
-    file.write_text(before + heading + after)
+    file.write_text(before + after)
     return connect(load_settings(database.settings.folder))
 
 
