@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.db, pytest.mark.slow]
 KILLS = 25
 """On each of the servers."""
 
-TRIALS = "abc"
+TRIALS = "abcd"
 
 
 def victims(worker, rng):
@@ -47,7 +47,7 @@ def test_fifty_kills_lose_and_repeat_nothing(lab, take_in, start):
     rng = random.Random(0)
     worker, killed = start(lab, processes=2), 0
     while killed < KILLS and worker is not None:
-        time.sleep(rng.uniform(0.2, 2.5))
+        time.sleep(rng.uniform(0.1, 1.2))
         if worker.process.poll() is None:
             running = lab.worker.RunLog() & {"outcome": "running"}
             found = victims(worker, rng) if running else []
@@ -59,14 +59,15 @@ def test_fifty_kills_lose_and_repeat_nothing(lab, take_in, start):
             worker = None if worker.process.returncode == 0 else start(lab, processes=2)
     start(lab, processes=2).finish(timeout=300)
 
-    assert killed >= KILLS // 2
+    assert killed >= KILLS // 3  # a quick machine has done all work before the last of them
     check_all_done_once(lab)
 
 
 def check_all_done_once(lab):
     """Check that every task has one result with its files, and that nothing else is left."""
-    done = {"recording_info": 3, "motion_correction": 6, "motion_preview": 6}
-    done |= {"seed_inspection": 6, "segmentation": 6, "trace": 6}
+    n_trials = len(TRIALS)
+    steps = ["motion_correction", "motion_preview", "seed_inspection", "segmentation", "trace"]
+    done = {"recording_info": n_trials} | dict.fromkeys(steps, 2 * n_trials)
     for step, counts in queue.progress(lab).items():
         expected = {"pending": 0, "reserved": 0, "done": done.get(step, 0), "error": 0}
         assert counts == expected, step
