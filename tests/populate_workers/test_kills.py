@@ -13,7 +13,7 @@ from populate_workers import queue
 from schemas.motion import submit_motion
 from schemas.params import add_params
 from schemas.roi import submit_segmentation
-from schemas.store import INCOMING, stored_path
+from schemas.store import stored_path
 from tests.populate_workers.conftest import configure
 
 pytestmark = [pytest.mark.db, pytest.mark.slow]
@@ -83,5 +83,4 @@ def check_all_done_once(lab):
             assert image.std() > 0
     n_rois = {row["n_rois"] for row in lab.roi.Segmentation().to_dicts()}
     assert len(lab.roi.Segmentation.Roi()) == len(lab.roi.Trace.Roi()) > max(n_rois)
-    assert not list((lab.settings.store / INCOMING).glob("*"))
     assert len(lab.worker.Worker()) == 0
