@@ -5,7 +5,6 @@ import signal
 from populate_workers import machine
 from populate_workers.attempt import Attempt, Ending, Usage, deaths, end
 from schemas.connection import Database
-from schemas.store import clear_aside
 
 
 class Ends:
@@ -39,7 +38,7 @@ class Ends:
 
 
 def give_up(database: Database, attempt: Attempt, reason: str) -> bool:
-    """Free a job whose process is gone, and what it made aside; after several such, an error.
+    """Free a job whose process is gone; after several such, it is an error.
 
     Parameters
     ----------
@@ -55,10 +54,7 @@ def give_up(database: Database, attempt: Attempt, reason: str) -> bool:
     bool
         Whether the job was still reserved for this attempt.
     """
-    was_theirs = end(database, attempt, death(database, attempt, "lost", reason))
-    if was_theirs:
-        clear_aside(database.settings, attempt.attempt_id)
-    return was_theirs
+    return end(database, attempt, death(database, attempt, "lost", reason))
 
 
 def death(

@@ -13,6 +13,7 @@ from populate_workers.deaths import give_up
 from populate_workers.patience import patiently
 from schemas.connection import Database
 from schemas.settings import ProjectError
+from schemas.store import aside, clear_aside
 
 SILENT_BEATS = 3.0
 """A worker that has been silent for so many of its beats is suspected to be dead."""
@@ -153,7 +154,8 @@ def free_left_over(database: Database) -> int:
     """Free what no living worker holds: return how many jobs.
 
     These are attempts whose worker is gone, and jobs that a ``populate()`` of DataJoint's own
-    reserved on this machine and whose process has ended.
+    reserved on this machine and whose process has ended. What ended attempts left aside in the
+    store goes.
     """
     freed = 0
     attempts = running_attempts(database, {})  # first: a worker is there before its attempts
@@ -167,7 +169,22 @@ def free_left_over(database: Database) -> int:
         for row in theirs.to_dicts():
             if machine.is_gone(row["pid"], ""):
                 freed += _put_back(database, jobs, row)
+    clear_left_aside(database)
     return freed
+
+
+def clear_left_aside(database: Database) -> None:
+    """Remove what attempts that have ended left aside in the store.
+
+    A worker does so itself when its job ends, unless it is killed just then, or a dying process
+    writes once more.
+    """
+    names = aside(database.settings)
+    if not names:
+        return
+    log = database.worker.RunLog() & [{"attempt_id": name} for name in names]
+    for attempt_id in (log & "outcome <> 'running'").to_arrays("attempt_id"):
+        clear_aside(database.settings, attempt_id)
 
 
 def _steps_held_outside(database: Database) -> list[str]:

@@ -66,12 +66,11 @@ def running(database: Database, worker_id: str | None = None) -> list[Running]:
 
 
 def _running(row: dict[str, Any], now: datetime) -> Running:
-    fraction = rate_hz = left_s = None
+    fraction = left_s = None
+    rate_hz = row["phase_rate_hz"]
     if row["phase_total"]:
         fraction = row["phase_done"] / row["phase_total"]
-        seconds = (row["progress_at"] - row["phase_started"]).total_seconds()
-        if seconds > 0 and row["phase_done"]:
-            rate_hz = row["phase_done"] / seconds
+        if rate_hz:
             left_s = (row["phase_total"] - row["phase_done"]) / rate_hz
     return Running(
         step=row["step"],

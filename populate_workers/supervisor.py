@@ -16,6 +16,7 @@ from populate_workers.heart import Heart
 from populate_workers.history import facts, log_path, log_tail, reason
 from populate_workers.liveness import (
     Watch,
+    clear_left_aside,
     free_left_over,
     leave,
     register,
@@ -45,8 +46,6 @@ MOST_BARREN = 3
 """Nurseries that may end before their first child."""
 
 NEVER_BEGAN = Ending(outcome="stopped", reason="it never began.", job_status="pending")
-
-Result = Any
 
 
 class Supervisor:
@@ -279,21 +278,21 @@ class Supervisor:
 
     def _close(self) -> None:
         """Leave nothing that runs."""
+        database = self._database
         self._heart.stop()
         self._children.close()
         with contextlib.suppress(ProjectError):
             for slot in self._slots:
-                slot.ending = slot.ending or WORKER_STOPPED
-                patiently(
-                    self._database,
-                    lambda slot=slot: end(self._database, slot.attempt, slot.ending),
-                    patience_s=0,
-                )
-                clear_aside(self._database.settings, slot.attempt.attempt_id)
-            worker_id = self._chooser.worker_id
-            patiently(self._database, lambda: leave(self._database, worker_id), patience_s=0)
+                ending = slot.ending or WORKER_STOPPED
+                self._at_once(lambda slot=slot, ending=ending: end(database, slot.attempt, ending))
+            self._at_once(lambda: clear_left_aside(database))
+            self._at_once(lambda: leave(database, self._chooser.worker_id))
 
-    def _patiently(self, action: Callable[[], Result]) -> Result:
+    def _at_once(self, action: Callable[[], object]) -> None:
+        """Do something with the database where it is there; nobody waits for it at the end."""
+        patiently(self._database, action, patience_s=0)
+
+    def _patiently(self, action: Callable[[], Any]) -> Any:
         """Do something with the database; after it was away, nobody is dead for being silent."""
         if not self._heart.is_beating:
             self._dead.forget()

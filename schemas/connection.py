@@ -12,6 +12,7 @@ from datajoint.errors import DataJointError
 
 from schemas import server
 from schemas.access import Account, NotAllowed, ProjectConnection, own_role
+from schemas.migration import add_missing_columns, lacks_columns
 from schemas.resources import RESOURCES, Resources
 from schemas.roles import keep_grants
 from schemas.settings import ProjectError, Settings, datajoint_config, load_settings
@@ -123,8 +124,8 @@ def open_connection(settings: Settings, account: Account | None = None) -> Any:
 def connect(settings: Settings | None = None, account: Account | None = None) -> Database:
     """Connect this process: the classes of ``schemas`` then stand for the project's tables.
 
-    Schemas and tables that do not exist yet are made, and the roles of the project get their rights
-    on them, where the account may do so.
+    Schemas, tables and columns that do not exist yet are made, and the roles of the project get
+    their rights on them, where the account may do so.
 
     Parameters
     ----------
@@ -142,7 +143,7 @@ def connect(settings: Settings | None = None, account: Account | None = None) ->
     ------
     ProjectError
         If there is no project here, its server cannot be reached or refuses the account, or tables
-        are missing that this account may not make.
+        or columns are missing that this account may not make.
 
     Notes
     -----
@@ -151,7 +152,7 @@ def connect(settings: Settings | None = None, account: Account | None = None) ->
     """
     settings = settings or load_settings()
     connection = open_connection(settings, account)
-    modules = {name: importlib.import_module(f"schemas.{name}") for name in MODULES}
+    modules = {name: _defined(name) for name in MODULES}
     database = Database(settings, connection, modules)
     try:
         _make_tables(database)
@@ -159,7 +160,7 @@ def connect(settings: Settings | None = None, account: Account | None = None) ->
         if connection.role in (None, "admin") and not isinstance(error, NotAllowed):
             raise
         raise ProjectError(
-            f"tables of {settings.schema_prefix}* are missing, and the account "
+            f"tables of {settings.schema_prefix}*, or columns of them, are missing, and the account "
             f"{connection.conn_info['user']!r} may not make them; an admin makes them by calling "
             "once: mesmerize status"
         ) from error
@@ -169,11 +170,12 @@ def connect(settings: Settings | None = None, account: Account | None = None) ->
 
 
 def _make_tables(database: Database) -> None:
-    """Let the classes stand for the project's tables, and make those that are missing."""
+    """Let the classes stand for the project's tables, and make what is missing of them."""
     for name, module in database.modules.items():
         module.schema.database = None  # a process may change servers; only tests do
         schema = f"{database.settings.schema_prefix}{name}"
         module.schema.activate(schema, connection=database.connection)
+        add_missing_columns(module)
     for name in STEPS:
         database.jobs(name)  # makes the queue now: two workers that make it at once would clash
 
@@ -192,7 +194,7 @@ def connect_session(settings: Settings, account: Account | None = None) -> Datab
     ------
     ProjectError
         If the server cannot be reached or refuses the account, or the tables have not been made
-        yet.
+        yet, or lack columns.
     """
     connection = open_connection(settings, account)
     try:
@@ -208,4 +210,15 @@ def connect_session(settings: Settings, account: Account | None = None) -> Datab
             f"role with: mesmerize users add {user}; tables that were never made are made by "
             "calling once: mesmerize status"
         ) from error
+    if any(lacks_columns(_defined(name), module) for name, module in modules.items()):
+        connection.close()
+        raise ProjectError(
+            f"the tables {settings.schema_prefix}* were made by an earlier version; an admin gives "
+            "them the new columns by calling once: mesmerize status"
+        )
     return Database(settings, connection, modules)
+
+
+def _defined(name: str) -> ModuleType:
+    """Return the module that defines a schema."""
+    return importlib.import_module(f"schemas.{name}")

@@ -46,6 +46,12 @@ def _attempt_id() -> str:
     return resources.attempt_id if resources else ""
 
 
+def aside(settings: Settings) -> list[str]:
+    """Return the names of what is aside in the store: attempts, and folders made without one."""
+    folder = settings.store / INCOMING
+    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+
+
 def clear_aside(settings: Settings, attempt_id: str) -> None:
     """Remove what an attempt that has ended made aside in the store."""
     shutil.rmtree(settings.store / INCOMING / attempt_id, ignore_errors=True)

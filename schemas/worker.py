@@ -55,7 +55,7 @@ class RunLog(dj.Manual):
     phase="" : varchar(64)            # what it does just now
     phase_done=0 : int64
     phase_total=0 : int64
-    phase_started=null : datetime(3)
+    phase_rate_hz=null : float64      # units of the phase, mostly frames, a second
     progress_at=null : datetime(3)
     index (step, key_hash)
     index (outcome)
