@@ -104,7 +104,7 @@ def extract_sources(
     budget = memory_bytes // 2
     grid = plan_grid(movie, params, memory_bytes=budget)
     survey = survey_movie(movie, grid, threads=threads, memory_bytes=budget, progress=progress)
-    survey = survey.without_border(params.border_px, movie.frame_shape)
+    survey = survey.without_border((params.border_px,) * 2, movie.frame_shape)
     if survey.kept.sum() < MIN_FRAMES:
         raise ValueError(
             f"{movie.name} has {survey.kept.sum()} frames with a finite value and needs at least "

@@ -147,7 +147,7 @@ def prepare_small(
     survey = survey_movie(
         movie, grid, threads=threads, memory_bytes=memory_bytes, progress=progress
     )
-    survey = survey.without_border(params.border_px, movie.frame_shape)
+    survey = survey.without_border((params.border_px,) * 2, movie.frame_shape)
     if survey.kept.sum() < MIN_FRAMES:
         raise ValueError(
             f"{movie.name} has {survey.kept.sum()} frames with a finite value and needs at least "
