@@ -1,7 +1,6 @@
 """ROIs: where they come from, their footprints, and their traces."""
 
 import hashlib
-from dataclasses import replace
 
 import datajoint as dj
 
@@ -12,7 +11,7 @@ from pipeline.readers import open_movie
 from pipeline.versions import software_versions
 from schemas.insertion import insert_new
 from schemas.motion import MotionCorrection, MotionTask  # noqa: F401 the tables name both
-from schemas.movie_source import motion_hash_of, movie_source
+from schemas.movie_source import check_planes, motion_hash_of, movie_source
 from schemas.params import DEFAULT, find_params
 from schemas.resources import RESOURCES
 from schemas.roi_rows import FOOTPRINTS_AT_ONCE, roi_rows, rows_at_once
@@ -65,6 +64,7 @@ class Segmentation(dj.Computed):
     rate_hz : float64                # of the traces, in frames per second
     dff_window_frames : int32        # running window of the dF/F baseline that was used
     border_px : int32                # edge without ROIs: of the parameters or the motion
+    border_planes=0 : int32          # planes at each end without ROIs, likewise
     versions : json                  # software that computed it
     """
 
@@ -75,11 +75,13 @@ class Segmentation(dj.Computed):
         -> master
         roi_id : int32                 # row of the traces, from 0
         ---
-        pixels : <blob>                # of the footprint: index in a recorded frame in C order
+        pixels : <blob>                # of the footprint: index in a recorded frame in C order,
+                                       # planes first in a volume
         weights : <blob>               # of these pixels, not negative
         centroid_row_px : float32
         centroid_col_px : float32
-        contour_px : <blob>            # (n_points, 2), rows first, closed
+        contour_px : <blob>            # (n_points, 2), rows first, closed; of a volume, in the
+                                       # plane nearest to the centroid
         accepted : bool                # by the thresholds of the parameters
         reason="" : varchar(255)       # why it was rejected
         area_px : int32
@@ -91,6 +93,7 @@ class Segmentation(dj.Computed):
         decay_time_s=null : float32    # of the transients, fitted
         rise_time_s=null : float32     # of the transients, fitted
         dff_percentile=null : float32  # of the dF/F baseline that was used
+        centroid_plane_px=null : float32  # null: a movie of one plane
         """
 
     @property
@@ -106,13 +109,14 @@ class Segmentation(dj.Computed):
     def make_compute(self, key, arguments, edge, motion_hash, settings):
         method = find_method(settings[0])
         params = params_from_dict(method.params, settings[1])
-        params = replace(params, border_px=max(params.border_px, edge.border_px))
+        params = edge.kept_clear(params)
         resources = RESOURCES.get()
         movie = open_movie(**arguments)
         sources = method.extract(movie, params, **resources.as_arguments())
         with new_folder(resources.settings, ".zarr") as folder:
             save_sources(sources, folder)
         row = {"motion_hash": motion_hash, "border_px": params.border_px}
+        row["border_planes"] = getattr(params, "border_planes", 0)
         return sources, edge, folder, {**row, "rate_hz": movie.require_rate_hz()}
 
     def make_insert(self, key, sources, edge, folder, row):
@@ -125,7 +129,7 @@ class Segmentation(dj.Computed):
         }
         with adopted(self, key, "sources", folder) as stored:
             self.insert1({**key, **row, "sources": stored})
-            rows = ({**key, **roi} for roi in roi_rows(sources, edge.cropped_px))
+            rows = ({**key, **roi} for roi in roi_rows(sources, edge))
             self.Roi.insert(rows, chunk_size=FOOTPRINTS_AT_ONCE)
 
 
@@ -185,11 +189,13 @@ def submit_segmentation(recordings, params=DEFAULT, motion=None, *, as_recorded=
     ------
     ProjectError
         If no motion correction of that name was submitted for a recording, or it has several
-        and none is named.
+        and none is named, or its planes are not what the method works on.
     """
     key = find_params(SegmentationParams, params)
+    method = (SegmentationParams & key).fetch1("method")
     tasks = []
     for recording in recordings.proj().to_dicts():
+        check_planes(recording, method)
         motion_hash = None if as_recorded else motion_hash_of(recording, motion)
         identity = hashlib.sha256(f"{key['segmentation_hash']} {motion_hash}".encode())
         task = {**recording, **key, "motion_hash": motion_hash}
