@@ -1,5 +1,6 @@
 """Workers: each job once, whatever happens to those who compute it."""
 
+import os
 import signal
 import time
 from collections import Counter
@@ -8,11 +9,14 @@ from datetime import datetime, timedelta
 import pytest
 
 from benchmarks import probe
-from populate_workers import queue
-from populate_workers.liveness import reap_now
-from populate_workers.patience import reconnect
+from populate_workers import attempt, queue
+from populate_workers.history import facts
+from populate_workers.liveness import leave, reap_now, register
+from populate_workers.patience import answers, patiently, reconnect
 from populate_workers.running import running
+from populate_workers.taking import refresh, take
 from schemas import server
+from schemas.connection import Database, open_connection
 from tests.populate_workers.conftest import BEAT_S, Proxy, configure, wait_until
 
 pytestmark = pytest.mark.db
@@ -271,6 +275,48 @@ def test_server_that_goes_away_costs_no_result(lab, start, address):
     assert queue.failures(lab) == []
 
 
+def test_machine_that_vanishes_while_it_inserts_does_not_hold_its_job(lab, monkeypatch):
+    monkeypatch.setattr(attempt, "SILENCE_S", 1)
+    probe.submit(1)
+    refresh(lab, ["probe"])
+    worker_id = register(lab, slots=1, memory_bytes=1)
+    held = take(lab, "probe", {"task_id": 0}, worker_id, facts())
+    leave(lab, worker_id)
+    other = Database(lab.settings, open_connection(lab.settings), lab.modules)
+
+    lab.connection.start_transaction()
+    attempt.hold(lab, held)  # and then nothing more is heard
+    jobs = lab.jobs("probe").full_table_name
+    freed = patiently(
+        other,
+        lambda: other.connection.query(f"UPDATE {jobs} SET status='pending' WHERE task_id=0"),
+    )
+
+    assert freed.rowcount == 1
+    assert not answers(lab.connection)
+
+
+LONG_S = float(os.environ.get("MESMERIZE_LONG_JOB_S", "12"))
+"""How long the long job takes; 600 is worth a try before a release."""
+
+
+def test_long_job_whose_server_is_away_when_it_ends_is_inserted(lab, start, address):
+    proxy = None
+    if address is not None:
+        proxy = Proxy(address.port)
+        through(lab, proxy.port)
+    probe.submit(1, duration_s=LONG_S)
+    worker = start(lab)
+    wait_until(is_running(lab, 1))
+    time.sleep(LONG_S - 3)
+
+    cut(lab, proxy, away_s=5)
+    worker.finish()
+
+    assert outcomes(lab) == {0: ["done"]}
+    assert len(probe.Probe()) == 1
+
+
 def through(lab, port):
     """Let the workers of a project reach their server through another port."""
     file = lab.settings.folder / "datajoint.json"
@@ -280,16 +326,16 @@ def through(lab, port):
     file.write_text(text)
 
 
-def cut(lab, proxy):
+def cut(lab, proxy, away_s=1):
     """Let the server be away for a moment: its connections break."""
     if proxy is not None:
         proxy.cut()
-        time.sleep(1)
+        time.sleep(away_s)
         proxy.mend()
         return
     folder = lab.settings.folder / server.SERVER_FOLDER
     owner = server._server_owner(lab.settings.folder)
     command = ["pg_ctl", "stop", "-W", "-m", "immediate", "-D", str(folder / "data")]
     server._run(command, owner)
-    time.sleep(1)
+    time.sleep(away_s)
     reconnect(lab, patience_s=30)
