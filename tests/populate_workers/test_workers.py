@@ -11,12 +11,14 @@ import pytest
 from benchmarks import probe
 from populate_workers import attempt, queue
 from populate_workers.history import facts
+from populate_workers.limits import limit, limits, unlimit
 from populate_workers.liveness import leave, reap_now, register
 from populate_workers.patience import answers, patiently, reconnect
 from populate_workers.running import running
-from populate_workers.taking import refresh, take
+from populate_workers.taking import Chooser, refresh
 from schemas import server
 from schemas.connection import Database, open_connection
+from schemas.settings import ProjectError
 from tests.populate_workers.conftest import BEAT_S, Proxy, configure, wait_until
 
 pytestmark = pytest.mark.db
@@ -214,7 +216,9 @@ def test_paused_queue_waits_until_it_is_resumed(embedded_lab, start):
 
 
 def test_step_keeps_to_its_limit_of_running_jobs(lab, start):
-    lab = configure(lab, "limits", probe=2)
+    limit(lab, "probe", 5)
+    limit(lab, "probe", 2)
+    assert limits(lab) == {"probe": 2}
     probe.submit(6, duration_s=0.7)
     workers = [start(lab, processes=2) for _ in range(2)]
     most = 0
@@ -224,6 +228,18 @@ def test_step_keeps_to_its_limit_of_running_jobs(lab, start):
 
     assert most == 2
     assert outcomes(lab) == {i: ["done"] for i in range(6)}
+    assert unlimit(lab, "probe")
+    assert not unlimit(lab, "probe")
+    assert limits(lab) == {}
+
+
+def test_what_cannot_be_a_limit_is_refused(embedded_lab):
+    limit(embedded_lab, "probe", 3)
+    with pytest.raises(ValueError, match="the limit must be between 1 and 1000000; got 0"):
+        limit(embedded_lab, "probe", 0)
+    with pytest.raises(ProjectError, match="there is no step 'prob'; the steps are"):
+        limit(embedded_lab, "prob", 2)
+    assert limits(embedded_lab) == {"probe": 3}
 
 
 def test_job_that_takes_too_long_is_ended(embedded_lab, start):
@@ -280,7 +296,7 @@ def test_machine_that_vanishes_while_it_inserts_does_not_hold_its_job(lab, monke
     probe.submit(1)
     refresh(lab, ["probe"])
     worker_id = register(lab, slots=1, memory_bytes=1)
-    held = take(lab, "probe", {"task_id": 0}, worker_id, facts())
+    held = Chooser(lab, worker_id, facts()).take("probe", {"task_id": 0})
     leave(lab, worker_id)
     other = Database(lab.settings, open_connection(lab.settings), lab.modules)
 
