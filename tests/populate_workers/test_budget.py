@@ -1,12 +1,15 @@
 """What jobs need is held against what the machine has."""
 
+import os
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmarks import probe
 from pipeline.motion import MotionParams
 from populate_workers import machine, queue
 from populate_workers.budget import Budget, Need
@@ -124,3 +127,39 @@ def test_full_disk_is_the_reason_and_room_mends_it(small, tmp_path):
 def test_machine_tells_its_memory():
     assert 2**28 < machine.memory_bytes() < 2**50
     assert machine.oom_kills() >= 0
+
+
+MEMORY_BYTES = 1_500_000_000
+
+
+@pytest.fixture
+def little_memory():
+    """A group of processes that the kernel gives little memory: the file that takes their ids."""
+    kinds = (("memory", "memory.limit_in_bytes"), ("", "memory.max"))
+    for root, limit in kinds:
+        group = Path("/sys/fs/cgroup") / root / f"mesmerize-test-{os.getpid()}"
+        try:
+            group.mkdir()
+        except OSError:
+            continue
+        if (group / limit).exists():
+            (group / limit).write_text(str(MEMORY_BYTES))
+            yield group / "cgroup.procs"
+            group.rmdir()
+            return
+        group.rmdir()
+    pytest.skip("no group of processes with a limit of memory can be made here: that takes root")
+
+
+def test_job_that_the_kernel_ends_for_memory_says_so(embedded_lab, start, little_memory):
+    lab = configure(embedded_lab, kills=1)
+    probe.submit(1, "eat")
+    worker = start(lab)
+    little_memory.write_text(str(worker.process.pid))  # before it has any children
+
+    worker.finish()
+
+    (failure,) = queue.failures(lab)
+    assert "signal 9 (SIGKILL)" in failure.message
+    assert "The kernel ended it for memory: it had taken 1." in failure.message
+    assert "memory_mb in mesmerize.toml" in failure.message
