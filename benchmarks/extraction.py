@@ -46,7 +46,7 @@ from dataclasses import replace
 from pathlib import Path
 import numpy as np
 from pipeline.extraction.methods import find_method
-from pipeline.motion import MotionParams, correct_motion
+from pipeline.motion import MotionParams, correct_motion, missing_planes
 from pipeline.readers import open_movie
 from scipy import sparse
 
@@ -65,7 +65,7 @@ for part in (slice(0, 200), slice(None)):  # the first compiles
     moved = correct_motion(movie, MotionParams(**motion), out=corrected, threads=threads)
     params = replace(params, border_px=moved.quality.border_px)
     if method.of_volumes:
-        params = replace(params, border_planes=moved.quality.border_planes)
+        params = replace(params, border_planes=missing_planes(moved.shifts_px))
     between = time.perf_counter()
     sources = method.extract(open_movie(corrected, rate_hz=rate_hz), params, threads=threads)
     seconds = [between - started, time.perf_counter() - between]

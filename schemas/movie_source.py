@@ -4,6 +4,7 @@ from dataclasses import fields, replace
 from typing import NamedTuple
 
 from pipeline.extraction.methods import why_not
+from pipeline.motion import missing_planes
 from schemas.motion import MotionCorrection, MotionParams, MotionTask
 from schemas.params import find_params
 from schemas.resources import RESOURCES
@@ -22,7 +23,7 @@ class Edge(NamedTuple):
     """Width that was cut off."""
 
     border_planes: int = 0
-    """Planes at each end in which a volume may have no content."""
+    """Planes at each end that are missing in more than a few volumes."""
 
     cropped_planes: int = 0
     """Planes that were cut off at each end."""
@@ -46,6 +47,8 @@ def movie_source(recording, motion_hash):
     correction = (MotionCorrection & recording & {"motion_hash": motion_hash}).fetch1()
     path = stored_path(RESOURCES.get().settings, correction["movie"])
     edge = Edge(**{name: correction[name] for name in Edge._fields})
+    missing = missing_planes(correction["shifts_px"])
+    edge = edge._replace(border_planes=min(edge.border_planes, missing))
     return {"path": path, "rate_hz": correction["rate_hz"]}, edge
 
 

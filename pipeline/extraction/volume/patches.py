@@ -12,7 +12,7 @@ from pipeline.movie import Movie
 OVERLAP_GSIGS = 4.0
 """How far a patch looks beyond the part that it answers for: the size of a cell."""
 
-MIN_CORE_GSIGS = 12.0
+MIN_CORE_GSIGS = 8.0
 """A patch answers for at least so many half-sizes; a smaller one would read far more than that."""
 
 SURVEY_BYTES = 160
