@@ -374,7 +374,7 @@ def test_every_pixel_lies_in_one_core_and_is_seen_with_a_cell_around_it():
     for patch in cut(frame_shape, [2, 3, 2], SMALL):
         count[patch.core] += 1
         for core, seen, length, reach in zip(
-            patch.core, patch.seen, frame_shape, (4, 12, 12), strict=True
+            patch.core, patch.seen, frame_shape, (3, 9, 9), strict=True
         ):
             assert seen.start == max(0, core.start - reach)
             assert seen.stop == min(length, core.stop + reach)
