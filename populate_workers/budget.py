@@ -23,8 +23,12 @@ IMAGES = 6
 """Images of a frame's size that a step stores, at most."""
 
 VIDEO_BYTES = 50_000_000
-TRACES = 4
-"""Traces of each ROI in the store."""
+TRACES = 6
+"""Traces of each ROI in the store: five kinds, and courses of the background, of which there are
+fewer."""
+
+INTERPOLATED_BYTES = 12
+"""What the store holds for each place between which the background of a pixel is interpolated."""
 
 CELL_GSIGS = 2
 """Centres of cells lie at least so many half-sizes apart."""
@@ -122,12 +126,12 @@ class Budget:
         memory_bytes = PROCESS_BYTES + min(plan, MOVIE_COPIES * movie_bytes)
         images_bytes = IMAGES * FLOAT_BYTES * frame
         if step == "segmentation":
-            return Need(memory_bytes, self._traces_bytes(key, found[0]))
+            return Need(memory_bytes, self._sources_bytes(key, found[0]))
         more = {"motion_correction": movie_bytes, "motion_preview": VIDEO_BYTES}
         return Need(memory_bytes, images_bytes + more.get(step, 0))
 
-    def _traces_bytes(self, key: dict[str, Any], facts: dict[str, Any]) -> int:
-        """Return what the traces of as many cells take as fit into a frame."""
+    def _sources_bytes(self, key: dict[str, Any], facts: dict[str, Any]) -> int:
+        """Return what the traces of as many cells take as fit into a frame, and the background."""
         tasks = self._database.roi.SegmentationTask & key
         params = (tasks * self._database.roi.SegmentationParams).fetch1("params")
         apart = CELL_GSIGS * np.asarray(params["gsig_px"], float)
@@ -135,7 +139,8 @@ class Budget:
             apart[0] = 1
         lengths = [facts["n_planes"], facts["n_rows"], facts["n_cols"]][-apart.size :]
         n_cells = np.ceil(lengths / apart).prod()
-        return int(TRACES * FLOAT_BYTES * n_cells * facts["n_frames"])
+        background = INTERPOLATED_BYTES * 2**apart.size * np.prod(lengths)
+        return int(TRACES * FLOAT_BYTES * n_cells * facts["n_frames"] + background)
 
 
 def _existing(folder: Path) -> Path:
