@@ -1,7 +1,7 @@
 """The one place that knows blocks of frames, threads, the memory budget and progress."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ DEFAULT_THREADS = 2
 Progress = Callable[[str, int, int], None]
 """Called as ``progress(phase, done, total)``; may raise to cancel between blocks."""
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
@@ -109,3 +110,23 @@ def map_blocks(
         finally:
             for _, future in waiting:
                 future.cancel()
+
+
+def map_items(
+    function: Callable[[Item], Result], items: Iterable[Item], *, threads: int = DEFAULT_THREADS
+) -> list[Result]:
+    """Work on what is in memory already in threads, and return the results in order.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(item) -> result``; spends its time where Python lets other threads run.
+    items : iterable
+        What to work on, each without the others.
+    threads : int
+        Number of items worked on at once.
+    """
+    if threads == 1:
+        return [function(item) for item in items]
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        return list(pool.map(function, items))

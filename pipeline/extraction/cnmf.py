@@ -3,7 +3,7 @@
 The movie is modelled as footprints times calcium, plus a background that is smooth in space, plus
 noise. Footprints come from a copy of the movie in bins of frames, as many as the memory holds, and
 traces from the movie itself, which is read in blocks: memory does not grow with it, apart from the
-traces.
+traces. A movie whose bins fit the memory is read twice.
 
 References
 ----------
@@ -128,7 +128,7 @@ def extract_sources(
         model = _refined(model, coarse, survey, params)
     model = replace(model, calcium=_at_frames(model.calcium, grid, stream))
     traces = _traces(model, stream, survey, params, coarse=False)
-    return collect_sources(model.footprints, traces, stream, survey, params)
+    return collect_sources(model.footprints, traces, stream, survey, params, coarse=coarse)
 
 
 def _known(seeds: sparse.csc_array, survey: Survey, movie: Movie) -> Model:
@@ -157,9 +157,7 @@ def _coarse_stream(stream: Stream, survey: Survey) -> Stream:
         source=survey.binned.reshape(-1, *stream.movie.frame_shape),
         rate_hz=stream.movie.require_rate_hz() / survey.grid.bin_frames,
     )
-    return replace(
-        stream, movie=binned, kept=np.ones(binned.n_frames, np.bool_), progress=no_progress
-    )
+    return replace(stream, movie=binned, kept=np.ones(binned.n_frames, np.bool_))
 
 
 def _at_frames(calcium: NDArray[np.float32], grid: Grid, stream: Stream) -> NDArray[np.float32]:

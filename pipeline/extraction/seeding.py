@@ -121,6 +121,33 @@ def stretched(
     return np.asarray(traces, np.float32).reshape(len(calcium), n_frames)
 
 
+def averaged(
+    traces: NDArray[np.float32], *, kept: NDArray[np.bool_], bin_frames: int
+) -> NDArray[np.float32]:
+    """Return traces of the kept frames as means over bins of frames, 0 where none is kept.
+
+    Parameters
+    ----------
+    traces : array, (n_rois, n_kept)
+        Of the kept frames.
+    kept : array, (n_frames,)
+        Which frames they are.
+    bin_frames : int
+        Frames of a bin; the last may be shorter.
+
+    Returns
+    -------
+    array, (n_rois, n_bins)
+        The means.
+    """
+    bin_ = np.flatnonzero(kept) // bin_frames
+    n_bins = -(-kept.size // bin_frames)
+    count = np.bincount(bin_, minlength=n_bins)
+    places = np.arange(bin_.size), bin_
+    share = sparse.csr_array((1 / count[bin_], places), shape=(bin_.size, n_bins))
+    return np.asarray(traces @ share.astype(np.float32), np.float32)
+
+
 def seed_images(rest: NDArray[np.float32], field: Field) -> SeedImages:
     """Filter a movie ``(n_bins, n_pixels)`` for blobs, and rate each pixel as a seed."""
     images = rest.reshape(-1, *field.frame_shape)

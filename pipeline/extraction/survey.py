@@ -23,7 +23,7 @@ SEED_GSIG_PX = 2.5
 BINS_PER_DECAY = 5
 MIN_BINS = 200
 SMALL_MOVIE_COPIES = 8
-BINNED_MOVIE_COPIES = 2
+BINNED_MOVIE_COPIES = 1.5
 """Memory that the binned movie may take: the budget over this."""
 
 
@@ -110,9 +110,9 @@ def plan_grid(movie: Movie, params: CnmfParams, *, memory_bytes: int) -> Grid:
     )
 
 
-def _bin_that_fits(movie: Movie, n_values: int, memory_bytes: int) -> int:
+def _bin_that_fits(movie: Movie, n_values: float, memory_bytes: int) -> int:
     """Return how many frames make a bin if a bin takes so many values of the memory."""
-    max_bins = memory_bytes // (4 * n_values)
+    max_bins = int(memory_bytes / (4 * n_values))
     return -(-movie.n_frames // max(1, max_bins))
 
 
@@ -129,7 +129,11 @@ def survey_movie(
         progress=progress,
     )
     sums = np.zeros((4, grid.cell_of_pixel.size))
-    finite, small, binned = [], [], []
+    finite = []
+    n_bins = -(-movie.n_frames // grid.bin_frames)
+    small = np.empty((n_bins, math.prod(grid.shape)), np.float32)
+    binned = np.empty((n_bins if grid.keeps_pixels else 0, grid.cell_of_pixel.size), np.float32)
+    done = 0
     for part in stream.map(
         lambda _, block: _survey_block(block, grid),
         phase="surveying the movie",
@@ -137,9 +141,11 @@ def survey_movie(
     ):
         sums += part.sums
         finite.append(part.finite)
-        small.append(part.small)
+        here = slice(done, done + len(part.small))
+        done = here.stop
+        small[here] = part.small
         if part.binned is not None:
-            binned.append(part.binned)
+            binned[here] = part.binned
     kept = np.concatenate(finite) > 0
     count, total, difference_count, difference_total = sums
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -151,8 +157,8 @@ def survey_movie(
         usable=(count >= MIN_KEPT_FRACTION * kept.sum()) & (noise > 0),
         kept=kept,
         grid=grid,
-        small=_without_gaps(np.concatenate(small)),
-        binned=np.concatenate(binned) if binned else None,
+        small=_without_gaps(small),
+        binned=binned if grid.keeps_pixels else None,
     )
 
 
