@@ -11,6 +11,7 @@ from pipeline.extraction.cnmf import extract_sources
 from pipeline.extraction.onephoton import CnmfeParams, extract_sources_one_photon
 from pipeline.extraction.params import CnmfParams
 from pipeline.extraction.sources import Sources
+from pipeline.extraction.volume import Cnmf3dParams, extract_sources_3d
 
 
 class Method(NamedTuple):
@@ -27,6 +28,7 @@ DEFAULT_METHOD = "cnmf"
 METHODS = {
     DEFAULT_METHOD: Method(CnmfParams, extract_sources),
     "cnmfe": Method(CnmfeParams, extract_sources_one_photon),
+    "cnmf3d": Method(Cnmf3dParams, extract_sources_3d),
 }
 
 
