@@ -150,7 +150,7 @@ def find_footprints(
 
 
 def trace_sources(model: Model, stream: Stream, survey: Survey, params: CnmfParams) -> Sources:
-    """Read the movie for the traces of footprints, and once more for what describes them.
+    """Read the movie for the traces of footprints, and its bins for what describes them.
 
     Parameters
     ----------
@@ -164,6 +164,7 @@ def trace_sources(model: Model, stream: Stream, survey: Survey, params: CnmfPara
         Settings.
     """
     traces = _traces(model, stream, survey, params, coarse=False)
+    coarse = _coarse_stream(stream, survey)
     return collect_sources(model.footprints, traces, stream, survey, params, coarse=coarse)
 
 

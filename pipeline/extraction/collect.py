@@ -92,9 +92,10 @@ def _images_of_active(
     coarse: Stream,
 ) -> NDArray[np.float64]:
     """Return each cell's mean of its active frames, without background and other cells."""
-    binned = coarse.kept.size < survey.kept.size
     calcium, denoised, courses = (
-        averaged(values, kept=survey.kept, bin_frames=survey.grid.bin_frames) if binned else values
+        averaged(values, kept=survey.kept, bin_frames=survey.grid.bin_frames)
+        if survey.binned is not None
+        else values
         for values in (traces.calcium, traces.denoised, traces.courses.courses)
     )
     active = active_frames(calcium)

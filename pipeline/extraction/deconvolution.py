@@ -135,7 +135,7 @@ def fit_coefficients(
     The autocovariance, from which the papers take the coefficients, is far off for a few
     transients. Here the deconvolved trace is compared: each candidate at the penalty at which a
     spike is worth its price from `DETECTION_SIGMAS` times its standard error on. The decay is
-    chosen first, with the most likely rise, then the rise, and the decay next to the first anew.
+    chosen with the most likely rise, then rise and decay, step by step, until neither is better.
     """
     values = np.ascontiguousarray(trace, np.float64)
     slow = _constant(values.size) if basis is None else basis
@@ -145,13 +145,15 @@ def fit_coefficients(
         decay = decay_frames * FACTORS[number]
         return penalised(values, *coefficients_of(decay, decay * part), noise, slow)
 
-    rises = RISES if order > 1 else (0.0,)
-    number = min(_NEAREST_FIRST, key=lambda number: cost(number, rises[0]))
-    part = min(rises, key=lambda part: cost(number, part))
-    beside = (number, max(number - 1, 0), min(number + 1, len(FACTORS) - 1))
-    number = min(beside, key=lambda number: cost(number, part))
-    decay = decay_frames * FACTORS[number]
-    return coefficients_of(decay, decay * part)
+    number = min(_NEAREST_FIRST, key=lambda number: cost(number, RISES[0] if order > 1 else 0.0))
+    while True:
+        part = min(RISES, key=lambda part: cost(number, part)) if order > 1 else 0.0
+        beside = (number, max(number - 1, 0), min(number + 1, len(FACTORS) - 1))
+        better = min(beside, key=lambda number: cost(number, part))
+        if better == number:
+            decay = decay_frames * FACTORS[number]
+            return coefficients_of(decay, decay * part)
+        number = better
 
 
 def deconvolve(
