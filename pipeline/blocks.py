@@ -141,7 +141,8 @@ class _Ahead:
             frames = more if frames is None else np.concatenate([frames, more])
         assert frames is not None  # the block has a frame
         inside = slice(block.start - self._start, block.stop - self._start)
-        self._start, self._kept = block.stop, frames[inside.stop :].copy()
+        rest = frames[inside.stop :]
+        self._start, self._kept = block.stop, rest.copy() if len(rest) else None
         return frames[inside]
 
 
