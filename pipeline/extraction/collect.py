@@ -10,6 +10,7 @@ from pipeline.extraction.evaluation import active_frames, judge, measure, measur
 from pipeline.extraction.field import Field
 from pipeline.extraction.params import CnmfParams
 from pipeline.extraction.seeding import averaged
+from pipeline.extraction.shadows import find_shadows
 from pipeline.extraction.sources import Background, Sources
 from pipeline.extraction.spatial import dilated
 from pipeline.extraction.stream import Stream
@@ -50,7 +51,8 @@ def collect_sources(
         rate_hz=rate_hz,
         decay_time_s=params.decay_time_s,
     )
-    verdict = judge(quality, params)
+    field = field_of(survey, stream, params)
+    verdict = judge(quality, params, find_shadows(footprints, traces.calcium, field))
     spikes = np.array([part.spikes for part in traces.deconvolved], np.float32)
     return Sources(
         footprints=footprints,
