@@ -52,7 +52,9 @@ def collect_sources(
         decay_time_s=params.decay_time_s,
     )
     field = field_of(survey, stream, params)
-    verdict = judge(quality, params, find_shadows(footprints, traces.calcium, field))
+    cells = judge(quality, params).accepted
+    shadows = find_shadows(footprints, traces.calcium, field, cells=cells)
+    verdict = judge(quality, params, shadows)
     spikes = np.array([part.spikes for part in traces.deconvolved], np.float32)
     return Sources(
         footprints=footprints,

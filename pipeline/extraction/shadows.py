@@ -10,17 +10,25 @@ from scipy import sparse
 
 from pipeline.extraction.field import Field
 
-SHADOW_GSIGS = 1.0
-"""Distance of the centres below which two components are at one place, in half-sizes of a cell."""
+MAX_GSIGS = 1.4
+"""Distance of the centres below which a component lies within another, in half-sizes of a cell."""
 
-SHADOW_CORR = 0.5
-"""Correlation from which on the fainter of the two follows the brighter."""
+MIN_CORR = 0.4
+"""Correlation of the traces from which on it follows the other."""
+
+MAX_POWER = 0.3
+"""Its light, relative to that of the other, below which it is a shadow; two cells that lie so close
+and fire together are more alike."""
 
 
 def find_shadows(
-    footprints: sparse.csc_array, calcium: NDArray[np.float32], field: Field
+    footprints: sparse.csc_array,
+    calcium: NDArray[np.float32],
+    field: Field,
+    *,
+    cells: NDArray[np.bool_],
 ) -> list[str]:
-    """Say of each component why it is the shadow of another.
+    """Say of each component why it is the shadow of a cell.
 
     Parameters
     ----------
@@ -30,24 +38,26 @@ def find_shadows(
         Traces without noise and slow baseline.
     field : Field
         The field of view.
+    cells : array, (n_rois,)
+        Components that may cast a shadow.
 
     Returns
     -------
     list of str
-        Empty for a component that is on its own.
+        Empty for a component that is no shadow.
     """
     reasons = [""] * len(calcium)
     centres = _centres(footprints, field)
-    power = np.linalg.norm(calcium, axis=1) * np.sqrt(footprints.power(2).sum(axis=0))
     centred = calcium - calcium.mean(axis=1, keepdims=True)
-    norm = np.linalg.norm(centred, axis=1, keepdims=True)
-    unit = np.divide(centred, norm, out=np.zeros_like(centred), where=norm > 0)
-    for roi, centre in enumerate(centres):
-        away = np.sqrt(np.square(centres - centre).sum(axis=1))
-        for other in np.flatnonzero((away < SHADOW_GSIGS) & (power > power[roi])):
-            corr = float(unit[roi] @ unit[other])
-            if corr >= SHADOW_CORR:
-                reasons[roi] = f"follows component {other} at its place, correlation {corr:.2f}"
+    norm = np.linalg.norm(centred, axis=1)
+    light = norm * np.sqrt(np.asarray(footprints.power(2).sum(axis=0)).ravel())
+    for roi in np.flatnonzero(norm > 0):
+        away = np.sqrt(np.square(centres - centres[roi]).sum(axis=1))
+        near = cells & (away < MAX_GSIGS) & (MAX_POWER * light > light[roi])
+        for other in np.flatnonzero(near):
+            corr = float(centred[roi] @ centred[other] / (norm[roi] * norm[other]))
+            if corr >= MIN_CORR:
+                reasons[roi] = f"follows component {other} at its rim, correlation {corr:.2f}"
     return reasons
 
 
