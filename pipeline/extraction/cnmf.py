@@ -32,6 +32,8 @@ from pipeline.extraction.temporal import Traces, autoregressive, update_traces
 from pipeline.movie import Movie
 
 REFINEMENTS = 2
+RESOLVED_BINS = 3.0
+"""With more bins in a decay time, traces of bins tell when a cell was active."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,6 +224,7 @@ def _traces(
             decay_frames=params.decay_time_s * stream.movie.require_rate_hz(),
             n_frames=int(stream.kept.sum()),
         ),
+        coarse=not coarse and survey.grid.decay_bins < RESOLVED_BINS,
     )
 
 

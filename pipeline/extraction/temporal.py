@@ -102,7 +102,7 @@ def above_median(trace: NDArray[np.float64], _: Deconvolved | None) -> Deconvolv
     return Deconvolved(calcium, nothing, baseline, noise_level(trace), (0.0, 0.0), slow)
 
 
-def update_traces(
+def update_traces(  # noqa: PLR0913 - what is known of the traces comes in parts
     stream: Stream,
     footprints: sparse.csc_array,
     calcium: NDArray[np.float32],
@@ -110,8 +110,12 @@ def update_traces(
     field: Field,
     gnb: int | None,
     denoise: Denoise,
+    coarse: bool = False,
 ) -> Traces:
-    """Read the movie once and return the traces of footprints, starting from earlier ones."""
+    """Read the movie once and return the traces of footprints, starting from earlier ones.
+
+    The background is what those leave; where they are too coarse, it is taken anew in each sweep.
+    """
     blocks = find_blocks(footprints, field)
     both = sparse.csc_array(sparse.hstack([footprints, blocks.average]))
     projected = stream.project(both, phase="traces")
@@ -127,7 +131,7 @@ def update_traces(
         projected[:n_rois],
         sparse.csr_array(mixing[:, :n_rois]).astype(np.float64),
         calcium,
-        _How(blocks.spread, under, background, denoise, stream.threads),
+        _How(blocks.spread, under, background, denoise, stream.threads, coarse),
     )
 
 
@@ -149,6 +153,9 @@ class _How(NamedTuple):
     threads: int
     """Traces worked on at once."""
 
+    coarse: bool
+    """Whether the traces to begin with are too coarse for the background to be told apart."""
+
 
 def _descend(
     projected: NDArray[np.float32],
@@ -163,9 +170,10 @@ def _descend(
     power = overlap.diagonal()
     parts: list[Deconvolved | None] = [None] * len(calcium)
     groups = apart(overlap)
-    for _ in range(SWEEPS):
-        courses = how.background(calcium)
-        under = np.asarray(how.under @ courses, np.float32)
+    for sweep in range(SWEEPS):
+        if sweep == 0 or how.coarse:
+            courses = how.background(calcium)
+            under = np.asarray(how.under @ courses, np.float32)
 
         def update(roi: int, under: NDArray[np.float32] = under) -> None:
             others = slice(overlap.indptr[roi], overlap.indptr[roi + 1])
