@@ -23,7 +23,7 @@ N_FRAMES, N_VOLUMES = 300, 150
 RIGID = MotionParams(mode="rigid")
 PIECEWISE = MotionParams(stride_px=(48, 48), overlap_px=(16, 16))
 PARAMS = {"rigid": RIGID, "piecewise": PIECEWISE}
-ONE_PHOTON_PARAMS = {mode: replace(params, highpass_gsig_px=5.0) for mode, params in PARAMS.items()}
+ONE_PHOTON_PARAMS = {mode: replace(params, highpass_gsig_px=3.0) for mode, params in PARAMS.items()}
 VOLUME_PARAMS = {mode: replace(params, max_shift_px=(2, 12, 12)) for mode, params in PARAMS.items()}
 
 STILL = {"max_shift_px": 0.0, "max_deviation_px": 0.0, "jump_rate_hz": 0.0}

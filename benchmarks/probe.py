@@ -22,6 +22,7 @@ from schemas.store import new_folder
 
 schema = dj.Schema()
 STEP = "probe"
+EATEN_BYTES = 10_000_000
 
 
 @schema
@@ -31,7 +32,7 @@ class ProbeTask(dj.Manual):
     definition = """
     task_id : int32
     ---
-    does="sleep" : varchar(16)     # sleep | fail | crash | exit | deaf | hoard
+    does="sleep" : varchar(16)     # sleep | fail | crash | exit | deaf | hoard | eat
     duration_s=0 : float64
     """
 
@@ -80,6 +81,8 @@ def _end(does: str) -> int:
         raise ValueError("the probe was told to fail.")
     if does == "crash":
         ctypes.string_at(0)
+    if does == "eat":
+        return len([b"\1" * EATEN_BYTES for _ in range(1000)])
     if does == "exit":
         os._exit(42)
     return os.getpid()

@@ -1,6 +1,6 @@
 """Throughput and latency of the job queue against the number of workers.
 
-``python -m benchmarks.queue [--jobs 300] [--server mysql://root@host:port]`` submits jobs that do
+``python -m benchmarks.queue [--jobs 1000] [--server mysql://root@host:port]`` submits jobs that do
 nothing and prints, for 1 to 8 workers, the jobs a second, the time that a job costs beside its
 work, and how long an attempt is open. A plain ``populate(reserve_jobs=True)`` of DataJoint's own,
 in one process and without a process for each job, is the floor of the same run.
@@ -30,7 +30,7 @@ RULE = "|--:|--:|--:|--:|--:|"
 def main() -> None:
     """Measure and print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--jobs", type=int, default=300)
+    parser.add_argument("--jobs", type=int, default=1000)
     parser.add_argument("--server", default=None)
     options = parser.parse_args()
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores")

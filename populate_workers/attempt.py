@@ -14,6 +14,9 @@ from typing import Any
 from schemas.connection import Database
 
 MESSAGE_LENGTH = 2047
+SILENCE_S = 120
+"""How long a transaction that holds a job may say nothing until the server gives it up."""
+
 DEADLY = ("killed", "lost")
 """Outcomes of attempts after which the process, or its machine, was gone."""
 
@@ -122,12 +125,20 @@ def reserve(database: Database, attempt: Attempt, facts: dict[str, Any]) -> bool
 def hold(database: Database, attempt: Attempt) -> None:
     """Make sure, inside a transaction, that the job is ours until the transaction ends.
 
+    The server gives up a transaction that falls silent: a machine that vanishes cuts no connection,
+    and would hold the job for hours.
+
     Raises
     ------
     Lost
         If it was given to another, or aborted.
     """
     jobs = database.jobs(attempt.step)
+    if jobs.adapter.backend == "mysql":
+        database.connection.query(f"SET SESSION wait_timeout = {SILENCE_S}")
+    else:
+        limit = f"SET LOCAL idle_in_transaction_session_timeout = '{SILENCE_S}s'"
+        database.connection.query(limit)
     where, values = where_key(jobs, attempt.key)
     query = (
         f"SELECT 1 FROM {jobs.full_table_name} "

@@ -11,7 +11,6 @@ from typing import Any
 
 import deepdiff  # noqa: F401 DataJoint imports these two for each job
 import tqdm  # noqa: F401
-from threadpoolctl import ThreadpoolController
 
 from populate_workers.attempt import Attempt
 from populate_workers.computation import Stopped, compute, used_by_this_process
@@ -24,14 +23,7 @@ from schemas.settings import ProjectError
 DONE, ERROR, LOST, STOPPED, AWAY = 0, 10, 11, 12, 13
 """Exit codes; with any other the process was ended by something else."""
 
-_libraries: list[ThreadpoolController] = []
-
 LOG_FORMAT = "%(asctime)s %(message)s"
-
-
-def prepare() -> None:
-    """Find, once for all children, the libraries that have threads of their own."""
-    _libraries[:] = [ThreadpoolController()]
 
 
 def run(database: Database, order: dict[str, Any], *, alive: int) -> int:
@@ -51,8 +43,6 @@ def run(database: Database, order: dict[str, Any], *, alive: int) -> int:
     names = ("attempt_id", "step", "key", "worker_id")
     attempt = Attempt(**{name: order[name] for name in names})
     settings = database.settings
-    for library in _libraries:
-        library.limit(limits=settings.threads)
     reporter = Reporter(settings, database.worker.RunLog().full_table_name, attempt)
     RESOURCES.set(Resources(settings=settings, progress=reporter, attempt_id=attempt.attempt_id))
     logging.info("%s of %s, process %d", attempt.step, attempt.key, os.getpid())

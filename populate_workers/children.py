@@ -26,7 +26,9 @@ class Children:
         root = str(Path(populate_workers.__file__).parents[1])
         environment = {
             **os.environ,
-            **dict.fromkeys(ONE_THREAD, "1"),  # a library's threads do not survive the splitting
+            # a library's threads do not survive the splitting, and wait by turning in circles;
+            # our own work on blocks instead, with the same bits whatever their number
+            **dict.fromkeys(ONE_THREAD, "1"),
             "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH")))),
         }
         self.command = [sys.executable, "-P", "-m", nursery]

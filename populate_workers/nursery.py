@@ -152,11 +152,10 @@ def main() -> None:
     """Be the nursery of a worker: ``python -m populate_workers.nursery FD FOLDER``."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the worker
     warnings.filterwarnings("ignore", "No datajoint.json found", UserWarning)
-    from populate_workers.child import prepare, run
+    from populate_workers.child import run
 
     channel = socket.socket(fileno=int(sys.argv[1]))
     database = _connected(Path(sys.argv[2]))
-    prepare()
     database.connection.close()
     gc.collect()
     gc.freeze()  # children then share these pages for longer

@@ -118,14 +118,14 @@ def retry(
 
 def pause(database: Database, step: str | None = None) -> None:
     """Take no more jobs of a step, None: of any; what runs goes on."""
-    row = {"step": _known(database, step) or ALL, "account": account()}
+    row = {"step": known(database, step) or ALL, "account": account()}
     database.worker.Pause().insert1(row, skip_duplicates=True)
 
 
 def resume(database: Database, step: str | None = None) -> int:
     """Take jobs of a step again, None: of all; return how many pauses have ended."""
     paused = database.worker.Pause()
-    chosen = paused & {"step": _known(database, step)} if step else paused
+    chosen = paused & {"step": known(database, step)} if step else paused
     return int(chosen.delete_quick(get_count=True))
 
 
@@ -159,7 +159,7 @@ def abort(
     int
         Number of jobs that ended; their processes end within seconds.
     """
-    step = _known(database, step)
+    step = known(database, step)
     ending = Ending(outcome="aborted", reason=f"aborted by {by or account()}.")
     chosen = [
         attempt
@@ -245,10 +245,10 @@ def schedule(
 def _complete_queues(database: Database, step: str | None) -> None:
     """Give every job that is possible its place in the queue, so that it can be changed."""
     steps = [step for step, _ in database.steps()] if step is None else [step]
-    refresh(database, [step for step in steps if _known(database, step)])
+    refresh(database, [step for step in steps if known(database, step)])
 
 
-def _known(database: Database, step: str | None) -> str | None:
+def known(database: Database, step: str | None) -> str | None:
     """Return the name of a step, or refuse it."""
     steps = [name for name, _ in database.steps()]
     if step is not None and step not in steps:
@@ -265,7 +265,7 @@ def _change(
     *values: Any,
 ) -> int:
     """Change the jobs that are chosen and in the state they were; return how many."""
-    chosen = [name for name, _ in database.steps() if _known(database, step) in (None, name)]
+    chosen = [name for name, _ in database.steps() if known(database, step) in (None, name)]
     count = 0
     for name in chosen:
         jobs = database.jobs(name)

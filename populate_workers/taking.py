@@ -3,7 +3,7 @@
 import math
 import random
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 import datajoint as dj
@@ -41,6 +41,9 @@ class Ready(NamedTuple):
     has_new: bool
     """Whether something can be computed that has no job yet."""
 
+    limit: int | None
+    """How many may be reserved at once, on all machines together; None: any number."""
+
 
 def look(database: Database, *, with_new: bool = True) -> list[Ready]:
     """Ask, in one query, what may run and whether there is anything new.
@@ -58,6 +61,7 @@ def look(database: Database, *, with_new: bool = True) -> list[Ready]:
         In the order of dependency, without the steps that are paused.
     """
     paused = f"SELECT 1 FROM {database.worker.Pause().full_table_name} WHERE step IN"
+    limit = f"SELECT most FROM {database.worker.Limit().full_table_name} WHERE step ="
     parts = []
     for i, (step, _) in enumerate(database.steps()):
         jobs = database.jobs(step).full_table_name
@@ -69,13 +73,15 @@ def look(database: Database, *, with_new: bool = True) -> list[Ready]:
             f"(SELECT COUNT(*) FROM {jobs} WHERE status='pending') AS waiting, "
             f"(SELECT COUNT(*) FROM {jobs} WHERE status='reserved') AS running, "
             f"CASE WHEN {news} THEN 1 ELSE 0 END AS has_new, "
+            f"({limit} '{step}') AS most, "
             f"CASE WHEN EXISTS ({paused} ('{ALL}', '{step}')) THEN 1 ELSE 0 END AS paused"
         )
     names = [step for step, _ in database.steps()]
-    rows = sorted(database.connection.query(" UNION ALL ".join(parts)).fetchall())
+    found = database.connection.query(" UNION ALL ".join(parts)).fetchall()
+    rows = sorted(found, key=lambda row: row[0])
     return [
-        Ready(names[i], priority, waiting, running, bool(has_new))
-        for i, priority, waiting, running, has_new, is_paused in rows
+        Ready(names[i], priority, waiting, running, bool(has_new), most)
+        for i, priority, waiting, running, has_new, most, is_paused in rows
         if not is_paused
     ]
 
@@ -109,10 +115,10 @@ class Chooser:
         """
         self.says = ""
         for ready in self._ready():
-            if ready.running >= self._database.settings.workers.limits.get(ready.step, math.inf):
+            if ready.limit is not None and ready.running >= ready.limit:
                 self.says = f"{ready.step} has its limit of {ready.running} running jobs"
                 continue
-            attempt = self._take_one(ready.step, fits)
+            attempt = self._take_one(ready, fits)
             if attempt is not None:
                 return attempt
         return None
@@ -135,9 +141,9 @@ class Chooser:
         ready = [ready for ready in found if ready.priority is not None]
         return sorted(ready, key=lambda ready: ready.priority)  # stable: then by dependency
 
-    def _take_one(self, step: str, fits: Fits) -> Attempt | None:
+    def _take_one(self, ready: Ready, fits: Fits) -> Attempt | None:
         """Reserve the first job of a step that fits and that nobody else took."""
-        offset = 0
+        step, offset = ready.step, 0
         while True:
             keys = candidates(self._database, step, offset)
             for key in in_order(keys):
@@ -145,7 +151,7 @@ class Chooser:
                 if refusal is not None and not refusal.is_final:
                     self.says = refusal.reason
                     continue
-                attempt = take(self._database, step, key, self.worker_id, self._facts)
+                attempt = self._take(ready, key)
                 if attempt is None:
                     continue
                 if refusal is None:
@@ -154,6 +160,29 @@ class Chooser:
             if len(keys) < CANDIDATES:
                 return None
             offset += CANDIDATES
+
+    def _take(self, ready: Ready, key: dict[str, Any]) -> Attempt | None:
+        """Reserve a job; None: another was faster, or the step has its limit of running jobs."""
+        if ready.limit is None:
+            return self.take(ready.step, key)
+        lock = f"{self._database.settings.schema_prefix}{ready.step}"
+        with named_lock(self._database.connection, lock, wait_s=LOCK_WAIT_S) as is_ours:
+            is_room = is_ours and len(self._database.jobs(ready.step).reserved) < ready.limit
+            return self.take(ready.step, key) if is_room else None
+
+    def take(self, step: str, key: dict[str, Any]) -> Attempt | None:
+        """Reserve a job; None: another was faster.
+
+        Parameters
+        ----------
+        step : str
+            Name of the step.
+        key : dict
+            Of the job.
+        """
+        attempt = new_attempt(step, key, self.worker_id)
+        facts = {**self._facts, "log": log_path(step, attempt.attempt_id)}
+        return attempt if reserve(self._database, attempt, facts) else None
 
 
 def refresh(database: Database, steps: Collection[str]) -> None:
@@ -171,37 +200,6 @@ def candidates(database: Database, step: str, offset: int) -> list[dict[str, Any
     ready = jobs.pending & "scheduled_time <= CURRENT_TIMESTAMP(3)"
     order = f"priority, scheduled_time, {', '.join(jobs.primary_key)}"
     return list(ready.keys(order_by=order, limit=CANDIDATES, offset=offset))
-
-
-def take(
-    database: Database, step: str, key: dict[str, Any], worker_id: str, facts: Mapping[str, Any]
-) -> Attempt | None:
-    """Reserve a job; None: another was faster, or the step has its limit of running jobs.
-
-    Parameters
-    ----------
-    database : Database
-        The connected tables.
-    step : str
-        Name of the step.
-    key : dict
-        Of the job.
-    worker_id : str
-        Who takes it.
-    facts : mapping
-        What the history keeps of its beginning.
-    """
-    attempt = new_attempt(step, key, worker_id)
-    facts = {**facts, "log": log_path(step, attempt.attempt_id)}
-    limit = database.settings.workers.limits.get(step)
-    if limit is None:
-        return attempt if reserve(database, attempt, facts) else None
-    lock = f"{database.settings.schema_prefix}{step}"
-    with named_lock(database.connection, lock, wait_s=LOCK_WAIT_S) as is_ours:
-        running = len(database.jobs(step).reserved)
-        if is_ours and running < limit and reserve(database, attempt, facts):
-            return attempt
-    return None
 
 
 def in_order(keys: list[dict[str, Any]]) -> list[dict[str, Any]]:

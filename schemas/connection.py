@@ -160,7 +160,7 @@ def connect(settings: Settings | None = None, account: Account | None = None) ->
         if connection.role in (None, "admin") and not isinstance(error, NotAllowed):
             raise
         raise ProjectError(
-            f"tables of {settings.schema_prefix}*, or columns of them, are missing, and the account "
+            f"tables of {settings.schema_prefix}* or columns of them are missing, and the account "
             f"{connection.conn_info['user']!r} may not make them; an admin makes them by calling "
             "once: mesmerize status"
         ) from error

@@ -1,4 +1,4 @@
-"""Tables that an earlier version made get the columns that have come since; nothing else changes."""
+"""Tables of an earlier version get the columns that have come since; nothing else changes."""
 
 import re
 from collections.abc import Iterator
@@ -7,7 +7,6 @@ from typing import Any
 
 import datajoint as dj
 from datajoint.declare import compile_attribute
-from datajoint.errors import DataJointError
 from datajoint.heading import Heading
 
 COLUMN = re.compile(r"^\s*(\w+)\s*(=[^:]*)?:")
@@ -78,7 +77,9 @@ def _missing(table: Any, names: list[str]) -> dict[str, str]:
 def _add(table: Any, name: str, line: str) -> None:
     """Add one column."""
     adapter = table.connection.adapter
-    _, sql, _, comment = compile_attribute(line, False, [], {}, adapter)
+    _, sql, _, comment = compile_attribute(
+        line, in_key=False, foreign_key_sql=[], context={}, adapter=adapter
+    )
     statements = [*adapter.get_pending_enum_ddl(table.database)]
     statements += [f"ALTER TABLE {table.full_table_name} ADD {sql}"]
     if comment:
@@ -86,6 +87,6 @@ def _add(table: Any, name: str, line: str) -> None:
     for statement in filter(None, statements):
         try:
             table.connection.query(statement.replace('"{database}".', f'"{table.database}".'))
-        except DataJointError as error:
+        except Exception as error:  # every driver has its own tree of errors
             if not DONE_ALREADY.search(str(error)):  # by another process, just now
                 raise

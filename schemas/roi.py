@@ -1,41 +1,24 @@
 """ROIs: where they come from, their footprints, and their traces."""
 
 import hashlib
-from dataclasses import replace
-from typing import NamedTuple
 
 import datajoint as dj
-import numpy as np
 
-from pipeline.extraction.archive import TRACES, read_traces, save_sources
+from pipeline.extraction.archive import read_traces, save_sources
 from pipeline.extraction.methods import find_method
 from pipeline.params import params_from_dict
 from pipeline.readers import open_movie
-from pipeline.rois import centroid_px, contour_px
 from pipeline.versions import software_versions
 from schemas.insertion import insert_new
-from schemas.motion import MotionCorrection, MotionParams, MotionTask
+from schemas.motion import MotionCorrection, MotionTask  # noqa: F401 the tables name both
+from schemas.movie_source import check_planes, motion_hash_of, movie_source
 from schemas.params import DEFAULT, find_params
 from schemas.resources import RESOURCES
-from schemas.session import Recording, movie_arguments  # noqa: F401
-from schemas.settings import ProjectError
+from schemas.roi_rows import FOOTPRINTS_AT_ONCE, roi_rows, rows_at_once
+from schemas.session import Recording  # noqa: F401 the tables name it
 from schemas.store import adopted, new_folder, stored_path
 
-INSERT_BYTES = 16_000_000
-FLOAT_BYTES = 4
-FOOTPRINTS_AT_ONCE = 500
-
 schema = dj.Schema()
-
-
-class Edge(NamedTuple):
-    """What motion correction did to the edge of a movie, on each side."""
-
-    border_px: int
-    """Width in which a frame may have no content of its own."""
-
-    cropped_px: int
-    """Width that was cut off."""
 
 
 @schema
@@ -81,6 +64,7 @@ class Segmentation(dj.Computed):
     rate_hz : float64                # of the traces, in frames per second
     dff_window_frames : int32        # running window of the dF/F baseline that was used
     border_px : int32                # edge without ROIs: of the parameters or the motion
+    border_planes=0 : int32          # planes at each end without ROIs, likewise
     versions : json                  # software that computed it
     """
 
@@ -91,11 +75,13 @@ class Segmentation(dj.Computed):
         -> master
         roi_id : int32                 # row of the traces, from 0
         ---
-        pixels : <blob>                # of the footprint: index in a recorded frame in C order
+        pixels : <blob>                # of the footprint: index in a recorded frame in C order,
+                                       # planes first in a volume
         weights : <blob>               # of these pixels, not negative
         centroid_row_px : float32
         centroid_col_px : float32
-        contour_px : <blob>            # (n_points, 2), rows first, closed
+        contour_px : <blob>            # (n_points, 2), rows first, closed; of a volume, in the
+                                       # plane nearest to the centroid
         accepted : bool                # by the thresholds of the parameters
         reason="" : varchar(255)       # why it was rejected
         area_px : int32
@@ -107,6 +93,7 @@ class Segmentation(dj.Computed):
         decay_time_s=null : float32    # of the transients, fitted
         rise_time_s=null : float32     # of the transients, fitted
         dff_percentile=null : float32  # of the dF/F baseline that was used
+        centroid_plane_px=null : float32  # null: a movie of one plane
         """
 
     @property
@@ -122,13 +109,14 @@ class Segmentation(dj.Computed):
     def make_compute(self, key, arguments, edge, motion_hash, settings):
         method = find_method(settings[0])
         params = params_from_dict(method.params, settings[1])
-        params = replace(params, border_px=max(params.border_px, edge.border_px))
+        params = edge.kept_clear(params)
         resources = RESOURCES.get()
         movie = open_movie(**arguments)
         sources = method.extract(movie, params, **resources.as_arguments())
         with new_folder(resources.settings, ".zarr") as folder:
             save_sources(sources, folder)
         row = {"motion_hash": motion_hash, "border_px": params.border_px}
+        row["border_planes"] = getattr(params, "border_planes", 0)
         return sources, edge, folder, {**row, "rate_hz": movie.require_rate_hz()}
 
     def make_insert(self, key, sources, edge, folder, row):
@@ -141,7 +129,7 @@ class Segmentation(dj.Computed):
         }
         with adopted(self, key, "sources", folder) as stored:
             self.insert1({**key, **row, "sources": stored})
-            rows = ({**key, **roi} for roi in roi_rows(sources, edge.cropped_px))
+            rows = ({**key, **roi} for roi in roi_rows(sources, edge))
             self.Roi.insert(rows, chunk_size=FOOTPRINTS_AT_ONCE)
 
 
@@ -177,11 +165,6 @@ class Trace(dj.Computed):
         self.Roi.insert(rows, chunk_size=rows_at_once(segmentation["n_frames"]))
 
 
-def rows_at_once(n_frames):
-    """Return how many ROIs with their traces go into one INSERT; servers bound its size."""
-    return max(1, INSERT_BYTES // (len(TRACES) * n_frames * FLOAT_BYTES))
-
-
 def submit_segmentation(recordings, params=DEFAULT, motion=None, *, as_recorded=False):
     """Ask for the ROIs of recordings.
 
@@ -206,60 +189,15 @@ def submit_segmentation(recordings, params=DEFAULT, motion=None, *, as_recorded=
     ------
     ProjectError
         If no motion correction of that name was submitted for a recording, or it has several
-        and none is named.
+        and none is named, or its planes are not what the method works on.
     """
     key = find_params(SegmentationParams, params)
+    method = (SegmentationParams & key).fetch1("method")
     tasks = []
     for recording in recordings.proj().to_dicts():
-        motion_hash = None if as_recorded else _motion_hash(recording, motion)
+        check_planes(recording, method)
+        motion_hash = None if as_recorded else motion_hash_of(recording, motion)
         identity = hashlib.sha256(f"{key['segmentation_hash']} {motion_hash}".encode())
         task = {**recording, **key, "motion_hash": motion_hash}
         tasks.append({**task, "segmentation_id": identity.hexdigest()[:32]})
     return insert_new(SegmentationTask(), tasks)
-
-
-def _motion_hash(recording, motion):
-    """Return the motion parameters whose corrected movie of a recording is meant, or None."""
-    submitted = MotionTask & recording
-    if motion is not None:
-        submitted &= find_params(MotionParams, motion)
-    hashes = [str(motion_hash) for motion_hash in submitted.to_arrays("motion_hash")]
-    name = f"trial {recording['trial']!r} of animal {recording['animal_id']!r}"
-    if motion is not None and not hashes:
-        raise ProjectError(f"no motion correction {motion!r} was submitted for {name}.")
-    if len(hashes) > 1:
-        raise ProjectError(f"{name} has {len(hashes)} motion corrections; name one with --motion.")
-    return hashes[0] if hashes else None
-
-
-def movie_source(recording, motion_hash):
-    """Return what `open_movie` needs for a recording, as recorded or corrected, and its edge."""
-    if motion_hash is None:
-        return movie_arguments(recording), Edge(border_px=0, cropped_px=0)
-    correction = (MotionCorrection & recording & {"motion_hash": motion_hash}).fetch1()
-    path = stored_path(RESOURCES.get().settings, correction["movie"])
-    edge = Edge(border_px=correction["border_px"], cropped_px=correction["cropped_px"])
-    return {"path": path, "rate_hz": correction["rate_hz"]}, edge
-
-
-def roi_rows(sources, cropped_px):
-    """Yield the columns of `Segmentation.Roi` for each component, in places of recorded frames.
-
-    From the corrected frames, an edge may have been cut off on each side.
-    """
-    n_cols = sources.frame_shape[1]
-    for roi_id, accepted in enumerate(sources.accepted):
-        footprint = sources.footprints[:, [roi_id]]
-        rows, cols = np.divmod(footprint.indices, n_cols)
-        row_px, col_px = centroid_px(footprint, sources.frame_shape)
-        yield {
-            "roi_id": roi_id,
-            "pixels": ((rows + cropped_px) * (n_cols + 2 * cropped_px) + cols + cropped_px),
-            "weights": footprint.data,
-            "centroid_row_px": row_px + cropped_px,
-            "centroid_col_px": col_px + cropped_px,
-            "contour_px": contour_px(footprint, sources.frame_shape) + cropped_px,
-            "accepted": bool(accepted),
-            "reason": sources.reasons[roi_id],
-            **{name: numbers[roi_id].item() for name, numbers in sources.quality._asdict().items()},
-        }

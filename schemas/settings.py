@@ -47,9 +47,6 @@ idle_minutes = 60           # on a lab server, who is away for longer signs in a
 # patience_s = 600          # how long a finished job waits for a server that is away
 # time_limit_s = 86400      # longer jobs are ended and are errors
 
-[limits]                    # jobs of a step at once, on all machines together
-# segmentation = 1
-
 [data.roots]                # where movies may be read from: a name and a folder
 {roots}
 """
@@ -182,7 +179,7 @@ def _parse(folder: Path, values: dict[str, Any]) -> Settings:
         threads=threads,
         memory_bytes=int(memory_mb * MEGABYTE),
         idle_s=60 * idle_minutes,
-        workers=parse_workers(values.get("workers", {}), values.get("limits", {})),
+        workers=parse_workers(values.get("workers", {})),
         roots={k: folder / v for k, v in dict(values.get("data", {}).get("roots", {})).items()},
     )
 

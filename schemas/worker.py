@@ -72,3 +72,16 @@ class Pause(dj.Manual):
     account : varchar(255)            # who paused it
     since=CURRENT_TIMESTAMP(3) : datetime(3)
     """
+
+
+@schema
+class Limit(dj.Manual):
+    """How many jobs of a step may run at once, on all machines together."""
+
+    definition = """
+    step : varchar(64)
+    ---
+    most : int32
+    account : varchar(255)            # who set it
+    since=CURRENT_TIMESTAMP(3) : datetime(3)
+    """

@@ -1,8 +1,8 @@
-"""How the workers of a project behave: ``[workers]`` and ``[limits]`` of ``mesmerize.toml``."""
+"""How the workers of a project behave: ``[workers]`` of ``mesmerize.toml``."""
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from pipeline.checks import check_in_range
@@ -29,22 +29,17 @@ class WorkerSettings:
     time_limit_s: float = math.inf
     """How long a job may take, in seconds."""
 
-    limits: Mapping[str, int] = field(default_factory=dict)
-    """Most jobs of a step at once, on all machines together."""
-
     def __post_init__(self) -> None:
         check_in_range("workers.beat_s", self.beat_s, 0.05, 3600)
         check_in_range("workers.kills", self.kills, 1, 1000)
         check_in_range("workers.patience_s", self.patience_s, 0, 1e6)
         check_in_range("workers.time_limit_s", self.time_limit_s, 1e-3, math.inf)
-        for step, limit in self.limits.items():
-            check_in_range(f"limits.{step}", limit, 1, 1_000_000)
 
 
-def parse_workers(values: Mapping[str, Any], limits: Mapping[str, int]) -> WorkerSettings:
-    """Make the settings of workers of their two tables."""
+def parse_workers(values: Mapping[str, Any]) -> WorkerSettings:
+    """Make the settings of workers of their table."""
     given = dict(values)
     if "memory_mb" in given:
         check_in_range("workers.memory_mb", given["memory_mb"], 100, 1e7)
         given["memory_bytes"] = int(given.pop("memory_mb") * MEGABYTE)
-    return WorkerSettings(**given, limits=dict(limits))
+    return WorkerSettings(**given)

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from apps import queries
+from apps.browser.job_controls import choose_steps, choose_time
 from apps.browser.session import watching_database, why_not, with_database
 from apps.browser.steps import RETRYING, STEPS, failure_card, progress_bars, try_again
 from populate_workers import queue
@@ -85,6 +86,7 @@ def _show_workers(database: Database) -> None:
             st.button("Go on", icon=":material/play_arrow:", on_click=_resume, **rights)
         else:
             st.button("Pause", icon=":material/pause:", on_click=_pause, **rights)
+        choose_steps(database, **rights)
     for says in sorted(set(found["says"]) - {""}):
         st.caption(f":material/hourglass_empty: {says}")
 
@@ -103,8 +105,13 @@ def _resume(database: Database) -> None:
 
 def _show_running(database: Database) -> None:
     """Show the jobs that run, each with its progress."""
-    st.subheader("Running")
     jobs = running(database)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.subheader("Running")
+        if len(jobs) > 1:
+            st.button(
+                "Abort all", icon=":material/stop_circle:", on_click=_abort, **_rights(database)
+            )
     if not jobs:
         st.caption("No job runs.")
     for job in jobs:
@@ -132,7 +139,7 @@ def _running_card(database: Database, job: Running) -> None:
 
 
 @with_database
-def _abort(database: Database, step: str, key: dict[str, Any]) -> None:
+def _abort(database: Database, step: str | None = None, key: dict[str, Any] | None = None) -> None:
     if queue.abort(database, step, key):
         st.toast("Aborted; it is among the failed ones, from where it can be tried again.")
 
@@ -154,6 +161,7 @@ def _show_waiting(database: Database) -> None:
         rights["disabled"] |= not rows
         for word, priority in URGENCY.items():
             st.button(word, on_click=_prioritise, args=(priority, rows), **rights)
+        choose_time(rows, **rights)
         st.button("Ignore", on_click=_ignore, args=(rows,), **rights)
 
 
@@ -182,18 +190,21 @@ def _name(key: dict[str, Any]) -> str:
 def _show_failures(database: Database) -> None:
     """Show the jobs that ended in error, with their reasons."""
     found = failures(database)
-    title, action = st.columns([6, 1], vertical_alignment="bottom")
-    title.subheader("Failed")
+    st.subheader("Failed")
     if not found:
         st.caption("No job has failed.")
         return
-    action.button(
-        "Try all again",
-        type="primary",
-        icon=":material/refresh:",
-        on_click=try_again,
-        **_rights(database),
-    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        containing = st.text_input("Whose reason contains", key="containing", width=320)
+        found = [failure for failure in found if containing in failure.message]
+        st.button(
+            f"Try these {len(found)} again" if containing else "Try all again",
+            type="primary",
+            icon=":material/refresh:",
+            on_click=try_again,
+            args=(None, None, containing),
+            **_rights(database),
+        )
     for failure in found:
         failure_card(failure)
 

@@ -61,10 +61,13 @@ def _words(counts: dict[str, int]) -> str:
 
 @with_database
 def try_again(
-    database: Database, step: str | None = None, key: dict[str, Any] | None = None
+    database: Database,
+    step: str | None = None,
+    key: dict[str, Any] | None = None,
+    containing: str = "",
 ) -> None:
-    """Put failed jobs back to pending: one, those of a step, or all; and say so."""
-    count = retry(database, step, key)
+    """Put failed jobs back to pending: one, some, or all; and say so."""
+    count = retry(database, step, key, containing=containing)
     jobs = "The job is" if count == 1 else f"{count} jobs are"
     st.toast(f"{jobs} pending again; compute with `mesmerize work`.")
 

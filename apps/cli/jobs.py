@@ -1,33 +1,29 @@
 """Controlling the jobs: what runs, what waits, and what is to become of it."""
 
 import sys
-import time
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from populate_workers import cluster, queue
+from apps.cli import job_log
+from apps.cli.job_log import Animal, Session, Trial, key_of, name_of
+from populate_workers import cluster, limits, queue
 from populate_workers.liveness import reap_now
 from populate_workers.running import running
 from schemas.connection import Database, connect
 from schemas.settings import ProjectError, load_settings
-
-FOLLOW_EVERY_S = 0.5
 
 cli = typer.Typer(help="See and control the jobs.", no_args_is_help=True)
 
 Step = Annotated[
     str | None, typer.Argument(help="A step, as `status` names it; without: every step.")
 ]
-Animal = Annotated[str | None, typer.Option(help="Of this animal; without: of all.")]
-Session = Annotated[str | None, typer.Option(help="Of this session.")]
-Trial = Annotated[str | None, typer.Option(help="Of this trial.")]
 
 
 @cli.command("list")
@@ -39,6 +35,8 @@ def list_jobs(step: Step = None) -> None:
     database = connect()
     for name in queue.paused(database):
         print(f"Paused: {name}; go on with: mesmerize jobs resume")
+    for name, most in limits.limits(database).items():
+        print(f"Limited: {name}, {most} at once; lift that with: mesmerize jobs limit {name}")
     table = Table("step", "job", "state", "machine", "since", "progress")
     for row in _running_rows(database, step):
         table.add_row(*map(escape, row))
@@ -74,12 +72,6 @@ def _queued_rows(database: Database, step: str | None) -> Iterable[list[str]]:
             yield [name, name_of(key), row["status"], "", "", words]
 
 
-def name_of(key: dict[str, Any]) -> str:
-    """Return what a person calls a job: its recording, or its key."""
-    parts = [str(key[part]) for part in ("animal_id", "session", "trial") if part in key]
-    return " / ".join(parts or map(str, key.values()))
-
-
 @cli.command()
 def pause(step: Step = None) -> None:
     """Begin no more jobs; what runs goes on to its end.
@@ -107,7 +99,7 @@ def abort(
 
     Example: `mesmerize jobs abort segmentation --animal m1 --trial t1`
     """
-    count = queue.abort(connect(), step, _key(animal, session, trial))
+    count = queue.abort(connect(), step, key_of(animal, session, trial))
     print(f"{count} jobs were aborted; put them back with: mesmerize jobs retry")
 
 
@@ -125,7 +117,7 @@ def retry(
 
     Example: `mesmerize jobs retry segmentation --containing "disk is full"`
     """
-    key = _key(animal, session, trial)
+    key = key_of(animal, session, trial)
     count = queue.retry(connect(), step, key, containing=containing)
     print(f"{count} jobs are pending again; compute them with: mesmerize work")
 
@@ -143,7 +135,7 @@ def ignore(
     Example: `mesmerize jobs ignore segmentation --animal m1 --trial t1`
     """
     verb = queue.heed if undo else queue.ignore
-    count = verb(connect(), step, _key(animal, session, trial))
+    count = verb(connect(), step, key_of(animal, session, trial))
     print(f"{count} jobs are {'pending again' if undo else 'ignored'}.")
 
 
@@ -161,7 +153,7 @@ def priority(
 
     Example: `mesmerize jobs priority 1 motion_correction --animal m1`
     """
-    count = queue.prioritise(connect(), urgency, step, _key(animal, session, trial))
+    count = queue.prioritise(connect(), urgency, step, key_of(animal, session, trial))
     print(f"{count} jobs have priority {urgency} now.")
 
 
@@ -180,52 +172,30 @@ def schedule(
     Example: `mesmerize jobs schedule segmentation --at 23:00`
     """
     when = next_time(at, datetime.now())
-    count = queue.schedule(connect(), when, step, _key(animal, session, trial))
+    count = queue.schedule(connect(), when, step, key_of(animal, session, trial))
     print(f"{count} jobs begin no earlier than {when:%Y-%m-%d %H:%M}.")
 
 
 @cli.command()
-def log(
+def limit(
     step: Annotated[str, typer.Argument(help="A step, as `status` names it.")],
-    animal: Animal = None,
-    session: Session = None,
-    trial: Trial = None,
-    follow: Annotated[
-        bool, typer.Option("--follow", help="Go on until the job has ended.")
-    ] = False,
+    most: Annotated[
+        int | None, typer.Argument(metavar="NUMBER", help="Without: as many as there is room for.")
+    ] = None,
 ) -> None:
-    """Print the log of the newest attempt at a job.
+    """Let no more jobs of a step run at once, on all machines together.
 
-    Example: `mesmerize jobs log segmentation --animal m1 --trial t1 --follow`
+    Example: `mesmerize jobs limit segmentation 2`
     """
-    database = connect()
-    row = _newest_attempt(database, step, _key(animal, session, trial))
-    path = database.settings.folder / row["log"]
-    print(f"# {step}, {name_of(row['job_key'])}, on {row['host']}: {path}", flush=True)
-    if not path.exists():
-        raise ProjectError(f"{path} is not on this machine; the job ran on {row['host']}.")
-    _print_log(database, path, row["attempt_id"], follow)
+    if most is None:
+        limits.unlimit(connect(), step)
+        print(f"As many jobs of {step} run as there is room for.")
+    else:
+        limits.limit(connect(), step, most)
+        print(f"No more than {most} jobs of {step} run at once; those that run go on.")
 
 
-def _newest_attempt(database: Database, step: str, key: dict[str, str]) -> dict[str, Any]:
-    """Return the newest line of the history of a job."""
-    found = (database.worker.RunLog() & {"step": step}).to_dicts(order_by="started DESC")
-    rows = [row for row in found if key.items() <= row["job_key"].items()]
-    if not rows:
-        raise ProjectError(f"nothing was computed yet of {step} {' '.join(key.values())}".rstrip())
-    return dict(rows[0])
-
-
-def _print_log(database: Database, path: Path, attempt_id: str, follow: bool) -> None:
-    """Print a log file, and what is added to it while the job runs."""
-    with path.open(errors="replace") as file:
-        while True:
-            found = database.worker.RunLog() & {"attempt_id": attempt_id}
-            is_running = follow and found.fetch1("outcome") == "running"
-            print(file.read(), end="", flush=True)
-            if not is_running:
-                return
-            time.sleep(FOLLOW_EVERY_S)
+cli.command("log")(job_log.log)
 
 
 @cli.command()
@@ -265,11 +235,6 @@ def next_time(text: str, now: datetime) -> datetime:
         ) from None
     today = datetime.combine(now.date(), clock)
     return today if today > now else today + timedelta(days=1)
-
-
-def _key(animal: str | None, session: str | None, trial: str | None) -> dict[str, str]:
-    given = {"animal_id": animal, "session": session, "trial": trial}
-    return {name: value for name, value in given.items() if value is not None}
 
 
 def reap() -> None:

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from apps.cli.jobs import name_of
+from apps.cli.job_log import name_of
 from apps.cli.progress import running_jobs
 from populate_workers import cluster, queue
 from populate_workers.populate import Outcome

@@ -1,5 +1,7 @@
 """Two segmentations of one recording, ROI by ROI."""
 
+import math
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -50,9 +52,9 @@ def _accepted(
     """Return numbers, footprints and raw traces of the accepted ROIs of a segmentation."""
     query = database.roi.Segmentation.Roi * database.roi.Trace.Roi & key & {"accepted": True}
     rows = query.proj("pixels", "weights", "raw").to_dicts(order_by="roi_id")
-    n_rows, n_cols = (database.session.RecordingInfo & key).fetch1("n_rows", "n_cols")
+    shape = (database.session.RecordingInfo & key).fetch1("n_planes", "n_rows", "n_cols")
     n_frames = (database.roi.Segmentation & key).fetch1("n_frames")
-    footprints = sparse.lil_array((len(rows), n_rows * n_cols), dtype=np.float32)
+    footprints = sparse.lil_array((len(rows), math.prod(shape)), dtype=np.float32)
     traces = np.empty((len(rows), n_frames), np.float32)
     for number, row in enumerate(rows):
         footprints[number, row["pixels"]] = row["weights"]

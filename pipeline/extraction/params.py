@@ -37,6 +37,7 @@ class CnmfParams:
     """
 
     AXES: ClassVar[tuple[str, ...]] = ("rows", "columns")
+    AXES_IN_WORDS: ClassVar[str] = "two numbers, along rows and columns"
 
     gsig_px: tuple[float, ...] = (5.0, 5.0)
     """Half-size of a cell (standard deviation of its profile) along rows and columns, in pixels."""
@@ -92,10 +93,7 @@ class CnmfParams:
             if (getattr(self, name) or 0) != int(getattr(self, name) or 0):
                 raise ValueError(f"{name} must be a whole number; got {getattr(self, name)!r}.")
         if len(self.gsig_px) != len(self.AXES):
-            raise ValueError(
-                f"gsig_px must be {len(self.AXES)} numbers, along {', '.join(self.AXES)}; "
-                f"got {self.gsig_px!r}."
-            )
+            raise ValueError(f"gsig_px must be {self.AXES_IN_WORDS}; got {self.gsig_px!r}.")
         for axis, gsig_px in zip(self.AXES, self.gsig_px, strict=True):
             check_in_range("gsig_px", gsig_px, MIN_GSIG_PX[axis], MAX_GSIG_PX)
         if self.dff_percentile is not None:

@@ -55,8 +55,9 @@ class MotionParams:
     """Channel of the file in which the shifts are found, from 0; None: in the movie itself."""
 
     highpass_gsig_px: float | None = None
-    """Radius of a cell, in pixels, for one-photon movies, where it removes the smooth glow before
-    the comparison (not from the result); None or 0 for two-photon movies."""
+    """Standard deviation, in pixels, of the filter that removes the smooth glow of one-photon
+    movies before the comparison (not from the result): about half the radius of a cell, as 3; None
+    or 0 for two-photon movies."""
 
     iterations: int = 2
     """How often the template is registered to itself and averaged again."""

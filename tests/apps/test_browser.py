@@ -1,12 +1,15 @@
 """The pages of the app, in every state of a project."""
 
+from datetime import date, datetime, time, timedelta
+
 import pytest
 
 from pipeline.extraction import CnmfParams
 from populate_workers.attempt import new_attempt, outcome, reserve
 from populate_workers.history import facts
+from populate_workers.limits import limits
 from populate_workers.liveness import register
-from populate_workers.queue import failures, paused, progress, retry
+from populate_workers.queue import failures, paused, progress, resume, retry
 from schemas.params import add_params
 from schemas.roi import submit_segmentation
 
@@ -388,6 +391,55 @@ def test_jobs_are_paused_and_made_urgent_on_their_page(failed, open_page):
 
     assert not app.exception
     assert set(failed.jobs("motion_correction").to_arrays("priority")) == {0}
+
+
+@pytest.mark.db
+def test_single_steps_are_paused_and_limited_on_the_page(failed, open_page):
+    app = open_page(failed, "jobs.py")
+
+    app.toggle(key="begin segmentation").set_value(False).run()
+    app.number_input(key="at once segmentation").set_value(2).run()
+    assert paused(failed) == ["segmentation"]
+    assert limits(failed) == {"segmentation": 2}
+    resume(failed, "segmentation")  # somebody else does
+    app.run()
+    assert app.toggle(key="begin segmentation").value
+    app.number_input(key="at once segmentation").set_value(None).run()
+
+    assert not app.exception
+    assert paused(failed) == []
+    assert limits(failed) == {}
+
+
+@pytest.mark.db
+def test_waiting_jobs_get_a_time_on_the_page(failed, open_page):
+    assert retry(failed) == 1
+    app = open_page(failed, "jobs.py")
+    app.multiselect(key="chosen jobs").set_value(app.multiselect[0].options).run()
+    app.date_input(key="begin day").set_value(date(2030, 5, 4))
+    app.time_input(key="begin time").set_value(time(23, 30)).run()
+
+    next(b for b in app.button if b.label == "Begin then").click().run()
+
+    assert not app.exception
+    (when,) = set(failed.jobs("motion_correction").to_arrays("scheduled_time"))
+    (now,) = failed.connection.query("SELECT CURRENT_TIMESTAMP(3)").fetchone()
+    ahead = when - now.replace(tzinfo=None)
+    assert abs(ahead - (datetime(2030, 5, 4, 23, 30) - datetime.now())) < timedelta(minutes=1)
+
+
+@pytest.mark.db
+def test_failed_jobs_are_tried_again_by_their_reason(failed, open_page):
+    app = open_page(failed, "jobs.py")
+
+    app.text_input(key="containing").input("no such reason").run()
+    next(b for b in app.button if b.label == "Try these 0 again").click().run()
+    assert len(failures(failed)) == 1
+    app.text_input(key="containing").input("larger than the frame").run()
+    next(b for b in app.button if b.label == "Try these 1 again").click().run()
+
+    assert not app.exception
+    assert failures(failed) == []
 
 
 @pytest.mark.db

@@ -1,13 +1,18 @@
 """What jobs need is held against what the machine has."""
 
+import os
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmarks import probe
+from pipeline.extraction.volume import Cnmf3dParams
 from pipeline.motion import MotionParams
+from pipeline.simulate import VolumeParams, simulate_volume
 from populate_workers import machine, queue
 from populate_workers.budget import Budget, Need
 from populate_workers.children import NURSERY
@@ -22,6 +27,7 @@ from schemas.settings import SETTINGS_FILE, load_settings
 from tests.populate_workers.conftest import configure
 
 pytestmark = pytest.mark.db
+VOLUME = VolumeParams(n_frames=200, n_planes=6, n_rows=96, n_cols=96, n_cells=20, max_shift_px=2)
 
 
 @pytest.fixture
@@ -54,6 +60,26 @@ def test_a_job_takes_no_more_than_was_estimated(embedded, take_in):
     size = sum(f.stat().st_size for f in (embedded.settings.store / stored.path).rglob("*"))
     (motion,) = embedded.motion.MotionTask().keys()
     assert size < budget.need("motion_correction", motion).disk_bytes < 10 * size
+
+
+@pytest.mark.parametrize("planes", ["together", "each"])
+def test_a_job_on_a_volume_takes_no_more_than_was_estimated(embedded, planes):
+    path = embedded.settings.roots["data"] / "volume.npy"
+    simulated = simulate_volume(VOLUME, rng=np.random.default_rng(0), out=path)
+    ingest(Trial(animal="m", session="2026-11-22", trial="t", rate_hz=10.0), [path])
+    add_params(embedded.roi.SegmentationParams, planes, Cnmf3dParams(planes=planes, p=1))
+    submit_segmentation(embedded.session.Recording(), planes)
+    assert {outcome.error for outcome in work(embedded)} == {None}
+    budget = Budget(embedded)
+
+    for row in embedded.worker.RunLog().to_dicts():
+        need = budget.need(row["step"], row["job_key"])
+        assert 0.2 * need.memory_bytes < row["peak_memory_bytes"] < need.memory_bytes, row["step"]
+    stored = embedded.roi.Segmentation.fetch1("sources")
+    size = sum(f.stat().st_size for f in (embedded.settings.store / stored.path).rglob("*"))
+    (task,) = embedded.roi.SegmentationTask().keys()
+    assert simulated.movie.is_volume
+    assert size < budget.need("segmentation", task).disk_bytes
 
 
 def test_a_job_waits_for_memory_that_others_have(small):
@@ -124,3 +150,39 @@ def test_full_disk_is_the_reason_and_room_mends_it(small, tmp_path):
 def test_machine_tells_its_memory():
     assert 2**28 < machine.memory_bytes() < 2**50
     assert machine.oom_kills() >= 0
+
+
+MEMORY_BYTES = 1_500_000_000
+
+
+@pytest.fixture
+def little_memory():
+    """A group of processes that the kernel gives little memory: the file that takes their ids."""
+    kinds = (("memory", "memory.limit_in_bytes"), ("", "memory.max"))
+    for root, limit in kinds:
+        group = Path("/sys/fs/cgroup") / root / f"mesmerize-test-{os.getpid()}"
+        try:
+            group.mkdir()
+        except OSError:
+            continue
+        if (group / limit).exists():
+            (group / limit).write_text(str(MEMORY_BYTES))
+            yield group / "cgroup.procs"
+            group.rmdir()
+            return
+        group.rmdir()
+    pytest.skip("no group of processes with a limit of memory can be made here: that takes root")
+
+
+def test_job_that_the_kernel_ends_for_memory_says_so(embedded_lab, start, little_memory):
+    lab = configure(embedded_lab, kills=1)
+    probe.submit(1, "eat")
+    worker = start(lab)
+    little_memory.write_text(str(worker.process.pid))  # before it has any children
+
+    worker.finish()
+
+    (failure,) = queue.failures(lab)
+    assert "signal 9 (SIGKILL)" in failure.message
+    assert "The kernel ended it for memory: it had taken 1." in failure.message
+    assert "memory_mb in mesmerize.toml" in failure.message

@@ -14,14 +14,13 @@ from tests.populate_workers.test_workers import through
 pytestmark = [pytest.mark.db, pytest.mark.slow]
 
 JOBS = 1000
-PROCESSES = (4, 2)
-"""Workers, and processes of each."""
+WORKERS = 8
 
 
-def test_eight_processes_do_a_thousand_jobs_once_each(lab, start):
+def test_eight_workers_do_a_thousand_jobs_once_each(lab, start):
     probe.submit(JOBS)
 
-    workers = [start(lab, processes=PROCESSES[1]) for _ in range(PROCESSES[0])]
+    workers = [start(lab) for _ in range(WORKERS)]
     lines = sum((worker.finish(timeout=600) for worker in workers), [])
 
     assert Counter(lines) == {f"probe {i} None": 1 for i in range(JOBS)}

@@ -1,5 +1,6 @@
 """Workers: each job once, whatever happens to those who compute it."""
 
+import os
 import signal
 import time
 from collections import Counter
@@ -8,11 +9,16 @@ from datetime import datetime, timedelta
 import pytest
 
 from benchmarks import probe
-from populate_workers import queue
-from populate_workers.liveness import reap_now
-from populate_workers.patience import reconnect
+from populate_workers import attempt, queue
+from populate_workers.history import facts
+from populate_workers.limits import limit, limits, unlimit
+from populate_workers.liveness import leave, reap_now, register
+from populate_workers.patience import answers, patiently, reconnect
 from populate_workers.running import running
+from populate_workers.taking import Chooser, refresh
 from schemas import server
+from schemas.connection import Database, open_connection
+from schemas.settings import ProjectError
 from tests.populate_workers.conftest import BEAT_S, Proxy, configure, wait_until
 
 pytestmark = pytest.mark.db
@@ -210,7 +216,9 @@ def test_paused_queue_waits_until_it_is_resumed(embedded_lab, start):
 
 
 def test_step_keeps_to_its_limit_of_running_jobs(lab, start):
-    lab = configure(lab, "limits", probe=2)
+    limit(lab, "probe", 5)
+    limit(lab, "probe", 2)
+    assert limits(lab) == {"probe": 2}
     probe.submit(6, duration_s=0.7)
     workers = [start(lab, processes=2) for _ in range(2)]
     most = 0
@@ -220,6 +228,18 @@ def test_step_keeps_to_its_limit_of_running_jobs(lab, start):
 
     assert most == 2
     assert outcomes(lab) == {i: ["done"] for i in range(6)}
+    assert unlimit(lab, "probe")
+    assert not unlimit(lab, "probe")
+    assert limits(lab) == {}
+
+
+def test_what_cannot_be_a_limit_is_refused(embedded_lab):
+    limit(embedded_lab, "probe", 3)
+    with pytest.raises(ValueError, match="the limit must be between 1 and 1000000; got 0"):
+        limit(embedded_lab, "probe", 0)
+    with pytest.raises(ProjectError, match="there is no step 'prob'; the steps are"):
+        limit(embedded_lab, "prob", 2)
+    assert limits(embedded_lab) == {"probe": 3}
 
 
 def test_job_that_takes_too_long_is_ended(embedded_lab, start):
@@ -271,6 +291,48 @@ def test_server_that_goes_away_costs_no_result(lab, start, address):
     assert queue.failures(lab) == []
 
 
+def test_machine_that_vanishes_while_it_inserts_does_not_hold_its_job(lab, monkeypatch):
+    monkeypatch.setattr(attempt, "SILENCE_S", 1)
+    probe.submit(1)
+    refresh(lab, ["probe"])
+    worker_id = register(lab, slots=1, memory_bytes=1)
+    held = Chooser(lab, worker_id, facts()).take("probe", {"task_id": 0})
+    leave(lab, worker_id)
+    other = Database(lab.settings, open_connection(lab.settings), lab.modules)
+
+    lab.connection.start_transaction()
+    attempt.hold(lab, held)  # and then nothing more is heard
+    jobs = lab.jobs("probe").full_table_name
+    freed = patiently(
+        other,
+        lambda: other.connection.query(f"UPDATE {jobs} SET status='pending' WHERE task_id=0"),
+    )
+
+    assert freed.rowcount == 1
+    assert not answers(lab.connection)
+
+
+LONG_S = float(os.environ.get("MESMERIZE_LONG_JOB_S", "12"))
+"""How long the long job takes; 600 is worth a try before a release."""
+
+
+def test_long_job_whose_server_is_away_when_it_ends_is_inserted(lab, start, address):
+    proxy = None
+    if address is not None:
+        proxy = Proxy(address.port)
+        through(lab, proxy.port)
+    probe.submit(1, duration_s=LONG_S)
+    worker = start(lab)
+    wait_until(is_running(lab, 1))
+    time.sleep(LONG_S - 3)
+
+    cut(lab, proxy, away_s=5)
+    worker.finish()
+
+    assert outcomes(lab) == {0: ["done"]}
+    assert len(probe.Probe()) == 1
+
+
 def through(lab, port):
     """Let the workers of a project reach their server through another port."""
     file = lab.settings.folder / "datajoint.json"
@@ -280,16 +342,16 @@ def through(lab, port):
     file.write_text(text)
 
 
-def cut(lab, proxy):
+def cut(lab, proxy, away_s=1):
     """Let the server be away for a moment: its connections break."""
     if proxy is not None:
         proxy.cut()
-        time.sleep(1)
+        time.sleep(away_s)
         proxy.mend()
         return
     folder = lab.settings.folder / server.SERVER_FOLDER
     owner = server._server_owner(lab.settings.folder)
     command = ["pg_ctl", "stop", "-W", "-m", "immediate", "-D", str(folder / "data")]
     server._run(command, owner)
-    time.sleep(1)
+    time.sleep(away_s)
     reconnect(lab, patience_s=30)

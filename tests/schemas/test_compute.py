@@ -10,8 +10,9 @@ from pipeline.extraction.methods import METHODS, Method
 from pipeline.motion import MotionParams
 from pipeline.params import params_to_dict
 from schemas.motion import MotionCorrection
+from schemas.movie_source import Edge
 from schemas.resources import RESOURCES, Resources
-from schemas.roi import Edge, Segmentation
+from schemas.roi import Segmentation
 from schemas.session import RecordingInfo
 from schemas.settings import Settings
 
@@ -61,7 +62,7 @@ def test_segmentation(arguments, tmp_path):
         None, {}, arguments, Edge(4, 0), None, ("cnmf", params_to_dict(CnmfParams(border_px=2)))
     )
 
-    assert row == {"motion_hash": None, "border_px": 4, "rate_hz": 30.0}
+    assert row == {"motion_hash": None, "border_px": 4, "border_planes": 0, "rate_hz": 30.0}
     assert len(sources.accepted) > 0
     assert folder.is_relative_to(tmp_path / "store")
 

@@ -22,6 +22,7 @@ class Cnmf3dParams(CnmfParams):
     """
 
     AXES: ClassVar[tuple[str, ...]] = ("planes", "rows", "columns")
+    AXES_IN_WORDS: ClassVar[str] = "three numbers, along planes, rows and columns"
 
     gsig_px: tuple[float, ...] = (1.0, 5.0, 5.0)
     """Half-size of a cell (standard deviation of its profile) along planes, rows and columns, in

@@ -9,10 +9,10 @@ from pipeline.extraction.volume.params import Cnmf3dParams
 from pipeline.extraction.volume.window import Part, part_shape
 from pipeline.movie import Movie
 
-OVERLAP_GSIGS = 4.0
-"""How far a patch looks beyond the part that it answers for: the size of a cell."""
+OVERLAP_GSIGS = 3.0
+"""How far a patch looks beyond the part that it answers for, so that a whole cell is seen."""
 
-MIN_CORE_GSIGS = 12.0
+MIN_CORE_GSIGS = 8.0
 """A patch answers for at least so many half-sizes; a smaller one would read far more than that."""
 
 SURVEY_BYTES = 160

@@ -1,0 +1,51 @@
+"""The rows of the parts of a segmentation: a component each."""
+
+import numpy as np
+
+from pipeline.extraction.archive import TRACES
+from pipeline.rois import Depth, centroid_px, contour_px
+
+INSERT_BYTES = 16_000_000
+FLOAT_BYTES = 4
+FOOTPRINTS_AT_ONCE = 500
+PLANE_NDIM = 2
+
+
+def roi_rows(sources, edge):
+    """Yield the columns of `Segmentation.Roi` for each component, in places of recorded frames.
+
+    From the corrected frames, an edge may have been cut off on each side.
+    """
+    shape = sources.frame_shape
+    cropped = (edge.cropped_planes, edge.cropped_px, edge.cropped_px)[-len(shape) :]
+    recorded = np.add(shape, np.multiply(2, cropped))
+    for roi_id, accepted in enumerate(sources.accepted):
+        footprint = sources.footprints[:, [roi_id]]
+        places = np.unravel_index(footprint.indices, shape)
+        shifted = tuple(place + width for place, width in zip(places, cropped, strict=True))
+        *plane_px, row_px, col_px = np.add(centroid_px(footprint, shape), cropped)
+        yield {
+            "roi_id": roi_id,
+            "pixels": np.ravel_multi_index(shifted, recorded),
+            "weights": footprint.data,
+            "centroid_plane_px": plane_px[0] if plane_px else None,
+            "centroid_row_px": row_px,
+            "centroid_col_px": col_px,
+            "contour_px": _contour_px(footprint, shape) + edge.cropped_px,
+            "accepted": bool(accepted),
+            "reason": sources.reasons[roi_id],
+            **{name: numbers[roi_id].item() for name, numbers in sources.quality._asdict().items()},
+        }
+
+
+def _contour_px(footprint, shape):
+    """Return the outline of a component, of a volume in the plane of its centre."""
+    if len(shape) == PLANE_NDIM:
+        return contour_px(footprint, shape)
+    depth = Depth(pixels=footprint.indices, weights=footprint.data, frame_shape=shape)
+    return depth.contour_px(depth.main_plane)
+
+
+def rows_at_once(n_frames):
+    """Return how many ROIs with their traces go into one INSERT; servers bound its size."""
+    return max(1, INSERT_BYTES // (len(TRACES) * n_frames * FLOAT_BYTES))
