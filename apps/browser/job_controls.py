@@ -10,6 +10,9 @@ from apps.browser.steps import STEPS
 from populate_workers import limits, queue
 from schemas.connection import Database
 
+ANY = 0
+"""What stands for no limit."""
+
 
 def choose_steps(database: Database, *, disabled: bool, help: str | None) -> None:  # noqa: A002
     """Let somebody pause single steps, and say how many jobs of each run at once.
@@ -26,55 +29,60 @@ def choose_steps(database: Database, *, disabled: bool, help: str | None) -> Non
     paused, most = queue.paused(database), limits.limits(database)
     with st.popover("Steps", icon=":material/tune:"):
         for step, _ in database.steps():
-            _show_as(f"begin {step}", step not in paused)
-            _show_as(f"at once {step}", most.get(step))
             with st.container(horizontal=True, vertical_alignment="bottom"):
-                st.toggle(
-                    STEPS.get(step, step),
-                    key=f"begin {step}",
-                    on_change=_begin,
-                    args=(step,),
-                    disabled=disabled,
-                    help=help or "Off: no more jobs of this step are begun.",
-                    width=260,
-                )
-                st.number_input(
-                    "Most at once",
-                    key=f"at once {step}",
-                    min_value=1,
-                    value=None,
-                    placeholder="any number",
-                    on_change=_limit,
-                    args=(step,),
-                    disabled=disabled,
-                    help=help or "On all machines together.",
-                    width=160,
-                )
+                _begin_switch(step, is_on=step not in paused, disabled=disabled, why=help)
+                _limit_field(step, most.get(step, ANY), disabled=disabled, why=help)
 
 
-def _show_as(key: str, value: object) -> None:
-    """Let a widget show what the database says; one that does is not disturbed in being edited."""
-    if st.session_state.get(key, key) != value:
-        st.session_state[key] = value
+def _begin_switch(step: str, *, is_on: bool, disabled: bool, why: str | None) -> None:
+    """Show whether jobs of a step are begun, and let it be changed."""
+    # a new widget for each state: one in a closed popover takes no value from the session's state
+    key = f"begin {step}, now {is_on}"
+    st.toggle(
+        STEPS.get(step, step),
+        value=is_on,
+        key=key,
+        on_change=_begin,
+        args=(step, not is_on),
+        disabled=disabled,
+        help=why or "Off: no more jobs of this step are begun.",
+        width=260,
+    )
+
+
+def _limit_field(step: str, most: int, *, disabled: bool, why: str | None) -> None:
+    """Show how many jobs of a step run at once, and let it be changed."""
+    key = f"at once {step}, now {most}"
+    st.number_input(
+        "Most at once",
+        min_value=ANY,
+        value=most,
+        key=key,
+        on_change=_limit,
+        args=(step, key),
+        disabled=disabled,
+        help=why or "On all machines together; 0: as many as there is room for.",
+        width=160,
+    )
 
 
 @with_database
-def _begin(database: Database, step: str) -> None:
-    """Take jobs of a step again, or no more, as its switch says."""
-    if st.session_state[f"begin {step}"]:
+def _begin(database: Database, step: str, is_wanted: bool) -> None:  # noqa: FBT001
+    """Take jobs of a step again, or no more."""
+    if is_wanted:
         queue.resume(database, step)
     else:
         queue.pause(database, step)
 
 
 @with_database
-def _limit(database: Database, step: str) -> None:
-    """Keep to the number that was entered; none: there is no limit."""
-    most = st.session_state[f"at once {step}"]
-    if most is None:
+def _limit(database: Database, step: str, key: str) -> None:
+    """Keep to the number that was entered."""
+    most = st.session_state[key]
+    if most == ANY:
         limits.unlimit(database, step)
     else:
-        limits.limit(database, step, int(most))
+        limits.limit(database, step, most)
 
 
 def choose_time(rows: list[dict[str, Any]], *, disabled: bool, help: str | None) -> None:  # noqa: A002

@@ -73,20 +73,20 @@ def _rights(database: Database) -> dict[str, Any]:
 def _show_workers(database: Database) -> None:
     """Show who works, and whether jobs are taken at all."""
     found = queries.workers(database)
-    is_paused = bool(queue.paused(database))
+    paused = [STEPS.get(step, step) for step in queue.paused(database)]
     rights = _rights(database)
     with st.container(horizontal=True, vertical_alignment="center"):
+        choose_steps(database, **rights)  # first: what moves on the page closes when it is open
+        if paused:
+            st.button("Go on", icon=":material/play_arrow:", on_click=_resume, **rights)
+            st.badge(f"paused: {', '.join(paused)}", color="orange")
+        else:
+            st.button("Pause", icon=":material/pause:", on_click=_pause, **rights)
         if found.empty:
             st.badge("no worker", icon=":material/power_off:", color="gray")
         for host, theirs in found.groupby("host"):
             slots = int(theirs["slots"].sum())
             st.badge(f"{host}: {slots} at once", icon=":material/memory:", color="green")
-        if is_paused:
-            st.badge(f"paused: {', '.join(queue.paused(database))}", color="orange")
-            st.button("Go on", icon=":material/play_arrow:", on_click=_resume, **rights)
-        else:
-            st.button("Pause", icon=":material/pause:", on_click=_pause, **rights)
-        choose_steps(database, **rights)
     for says in sorted(set(found["says"]) - {""}):
         st.caption(f":material/hourglass_empty: {says}")
 

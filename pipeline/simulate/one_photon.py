@@ -30,6 +30,7 @@ from pipeline.simulate.one_photon_tissue import (
     vignette,
 )
 from pipeline.simulate.scene import Scene, scene_margin_px
+from pipeline.simulate.truth import Simulated
 
 WORKING_COPIES = 6
 """Copies of a float32 frame that rendering and noise hold at a time."""
@@ -64,18 +65,12 @@ class VignettedScene:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SimulatedOnePhoton:
+class SimulatedOnePhoton(Simulated):
     """A one-photon movie and the truth behind it.
 
     Without motion and noise, frame ``t`` would be the offset plus ``footprints @ traces[:, t]``
     plus ``background(t)``, all in grey levels.
     """
-
-    movie: Movie
-    """The noisy movie, uint16, ``(n_frames, n_rows, n_cols)``."""
-
-    noiseless: Movie
-    """The same before noise and offset, float32, rendered on reading."""
 
     tissue: VignettedScene
     """What the movie shows."""
@@ -86,29 +81,13 @@ class SimulatedOnePhoton:
     traces: NDArray[np.float32]
     """Fluorescence of the cells without noise, bleaching included, ``(n_cells, n_frames)``."""
 
-    spikes: NDArray[np.int16]
-    """Number of spikes in each frame, ``(n_cells, n_frames)``."""
-
-    centers_px: NDArray[np.float64]
-    """Centres of the cells, ``(n_cells, 2)``, rows first."""
-
     params: OnePhotonParams
     """What was simulated."""
-
-    @property
-    def rate_hz(self) -> float:
-        """Frames per second."""
-        return self.params.rate_hz
 
     @property
     def pixel_size_um(self) -> tuple[float, float]:
         """Size of a pixel, (row, column)."""
         return self.params.pixel_size_um, self.params.pixel_size_um
-
-    @property
-    def decay_time_s(self) -> float:
-        """Time constant of the decay of a transient, in seconds."""
-        return self.params.decay_time_s
 
     @property
     def shifts_px(self) -> NDArray[np.float64]:

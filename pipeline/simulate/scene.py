@@ -18,20 +18,17 @@ INTERPOLATION_PX = 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scene:
-    """A `FrameSource` of noiseless frames, rendered where they are asked for.
-
-    The scene is larger than the frame, so that what moves into view is real.
-    """
+class MovingScene:
+    """What moves before the eye: larger than the frame, so that what comes into view is real."""
 
     footprints: sparse.csc_array
-    """``(n_pixels, n_cells)``."""
+    """``(n_pixels, n_cells)`` of the whole scene, or of the frame."""
 
     traces: NDArray[np.float32]
     """``(n_cells, n_frames)``."""
 
     background_images: NDArray[np.float32]
-    """``(n_modes, n_rows + 2 margin, n_cols + 2 margin)``."""
+    """``(n_modes[, n_samples], n_rows + 2 margin, n_cols + 2 margin)``."""
 
     background_traces: NDArray[np.float32]
     """``(n_modes, n_frames)``."""
@@ -40,17 +37,22 @@ class Scene:
     """What moves the frames."""
 
     margin_px: int
-    """How far the scene reaches beyond the frame on each side."""
+    """How far the scene reaches beyond the rows and columns on each side."""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """``(n_frames, n_rows, n_cols)``."""
+        """``(n_frames[, n_planes], n_rows, n_cols)``."""
         return (self.traces.shape[1], *self.displacement.frame_shape)
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of one pixel."""
         return np.dtype(np.float32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene(MovingScene):
+    """A `FrameSource` of noiseless frames, rendered where they are asked for."""
 
     def __getitem__(self, frames: slice | int) -> NDArray[np.float32]:
         chosen = range(self.shape[0])[frames]

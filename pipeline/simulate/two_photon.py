@@ -14,34 +14,19 @@ from pipeline.movie import Movie
 from pipeline.simulate.activity import bleaching, draw_fluorescence, draw_spikes
 from pipeline.simulate.cells import draw_centers, draw_footprints
 from pipeline.simulate.detector import Detector
-from pipeline.simulate.displacement import Displacement, draw_displacement
+from pipeline.simulate.displacement import draw_displacement
 from pipeline.simulate.params import TwoPhotonParams
 from pipeline.simulate.recording import WRITERS, record
 from pipeline.simulate.scene import Scene, draw_background, scene_margin_px
+from pipeline.simulate.truth import SimulatedScene
 
 
 @dataclass(frozen=True, kw_only=True)
-class SimulatedMovie:
-    """A movie and the truth behind it.
-
-    Without motion and noise, frame ``t`` would be the offset plus ``footprints @ traces[:, t]``
-    plus the background images weighted with ``background_traces[:, t]``, all in grey levels.
-    """
-
-    movie: Movie
-    """The noisy movie, uint16, ``(n_frames, n_rows, n_cols)``."""
-
-    noiseless: Movie
-    """The same before noise and offset, float32, rendered on reading."""
+class SimulatedMovie(SimulatedScene):
+    """A movie of one plane and the truth behind it."""
 
     scene: Scene
     """What the movie shows, before motion."""
-
-    spikes: NDArray[np.int16]
-    """Number of spikes in each frame, ``(n_cells, n_frames)``."""
-
-    centers_px: NDArray[np.float64]
-    """Centres of the cells, ``(n_cells, 2)``, rows first."""
 
     params: TwoPhotonParams
     """What was simulated."""
@@ -52,56 +37,15 @@ class SimulatedMovie:
         return self.scene.footprints
 
     @property
-    def traces(self) -> NDArray[np.float32]:
-        """Fluorescence of the cells without noise, bleaching included, ``(n_cells, n_frames)``."""
-        return self.scene.traces
-
-    @property
     def background_images(self) -> NDArray[np.float32]:
         """The static background, then the neuropil modes, ``(n_modes, n_rows, n_cols)``."""
         inner = slice(self.scene.margin_px, -self.scene.margin_px)
         return self.scene.background_images[:, inner, inner]
 
     @property
-    def background_traces(self) -> NDArray[np.float32]:
-        """Their course in time, bleaching included, ``(n_modes, n_frames)``."""
-        return self.scene.background_traces
-
-    @property
-    def background(self) -> NDArray[np.float32]:
-        """Mean of the background over time, ``(n_rows, n_cols)``."""
-        level = self.background_traces.mean(axis=1)
-        return np.asarray(np.tensordot(level, self.background_images, axes=1), np.float32)
-
-    @property
-    def bleaching(self) -> NDArray[np.float64]:
-        """Fluorescence that is left at each frame, 1 at the first, ``(n_frames,)``."""
-        return bleaching(self.params)
-
-    @property
-    def displacement(self) -> Displacement:
-        """The motion; its ``field_px(frame)`` says where every pixel went, rigid shift included."""
-        return self.scene.displacement
-
-    @property
-    def shifts_px(self) -> NDArray[np.float64]:
-        """How far each frame's content lies from the reference, ``(n_frames, 2)``, rows first."""
-        return self.displacement.shifts_px
-
-    @property
-    def rate_hz(self) -> float:
-        """Frames per second."""
-        return self.params.rate_hz
-
-    @property
     def pixel_size_um(self) -> tuple[float, float]:
         """Size of a pixel, (row, column)."""
         return self.params.pixel_size_um, self.params.pixel_size_um
-
-    @property
-    def decay_time_s(self) -> float:
-        """Time constant of the decay of a transient, in seconds."""
-        return self.params.decay_time_s
 
 
 def simulate_two_photon(

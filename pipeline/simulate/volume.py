@@ -13,9 +13,10 @@ from pipeline.checks import check_one_of
 from pipeline.movie import Movie
 from pipeline.simulate.activity import bleaching, draw_fluorescence, draw_spikes
 from pipeline.simulate.detector import Detector
-from pipeline.simulate.displacement import Displacement, draw_volume_displacement
+from pipeline.simulate.displacement import draw_volume_displacement
 from pipeline.simulate.recording import WRITERS, record
 from pipeline.simulate.scene import scene_margin_px
+from pipeline.simulate.truth import SimulatedScene
 from pipeline.simulate.volume_params import VolumeParams
 from pipeline.simulate.volume_scene import (
     VolumeScene,
@@ -30,27 +31,11 @@ __all__ = ["SimulatedVolume", "VolumeParams", "simulate_volume"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class SimulatedVolume:
-    """A volumetric movie and the truth behind it.
-
-    Without motion and noise, volume ``t`` would be the offset plus ``footprints @ traces[:, t]``
-    plus the background images weighted with ``background_traces[:, t]``, all in grey levels.
-    """
-
-    movie: Movie
-    """The noisy movie, uint16, ``(n_frames, n_planes, n_rows, n_cols)``."""
-
-    noiseless: Movie
-    """The same before noise and offset, float32, rendered on reading."""
+class SimulatedVolume(SimulatedScene):
+    """A volumetric movie and the truth behind it."""
 
     scene: VolumeScene
     """What the movie shows, before motion."""
-
-    spikes: NDArray[np.int16]
-    """Number of spikes in each frame, ``(n_cells, n_frames)``."""
-
-    centers_px: NDArray[np.float64]
-    """Centres of the cells, ``(n_cells, 3)``: plane, row, column."""
 
     params: VolumeParams
     """What was simulated."""
@@ -66,57 +51,16 @@ class SimulatedVolume:
         return sparse.csc_array(self.scene.footprints[rows.ravel()])
 
     @property
-    def traces(self) -> NDArray[np.float32]:
-        """Fluorescence of the cells without noise, bleaching included, ``(n_cells, n_frames)``."""
-        return self.scene.traces
-
-    @property
     def background_images(self) -> NDArray[np.float32]:
         """The static background, then the neuropil, ``(n_modes, n_planes, n_rows, n_cols)``."""
         inner = slice(self.scene.margin_px, -self.scene.margin_px)
         return self.scene.background_images[:, list(self.scene.planes), inner, inner]
 
     @property
-    def background_traces(self) -> NDArray[np.float32]:
-        """Their course in time, bleaching included, ``(n_modes, n_frames)``."""
-        return self.scene.background_traces
-
-    @property
-    def background(self) -> NDArray[np.float32]:
-        """Mean of the background over time, ``(n_planes, n_rows, n_cols)``."""
-        level = self.background_traces.mean(axis=1)
-        return np.asarray(np.tensordot(level, self.background_images, axes=1), np.float32)
-
-    @property
-    def bleaching(self) -> NDArray[np.float64]:
-        """Fluorescence that is left at each frame, 1 at the first, ``(n_frames,)``."""
-        return bleaching(self.params)
-
-    @property
-    def displacement(self) -> Displacement:
-        """The motion; its ``field_px(frame)`` says where every pixel went, rigid shift included."""
-        return self.scene.displacement
-
-    @property
-    def shifts_px(self) -> NDArray[np.float64]:
-        """How far each volume lies from the reference, ``(n_frames, 3)``: planes, rows, columns."""
-        return self.displacement.shifts_px
-
-    @property
-    def rate_hz(self) -> float:
-        """Volumes per second."""
-        return self.params.rate_hz
-
-    @property
     def pixel_size_um(self) -> tuple[float, float, float]:
         """Distance of planes, and size of a pixel, (plane, row, column)."""
         size_um = self.params.pixel_size_um
         return self.params.plane_spacing_um, size_um, size_um
-
-    @property
-    def decay_time_s(self) -> float:
-        """Time constant of the decay of a transient, in seconds."""
-        return self.params.decay_time_s
 
 
 def simulate_volume(

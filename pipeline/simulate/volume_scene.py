@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
@@ -11,9 +10,8 @@ from scipy import sparse
 from scipy.ndimage import gaussian_filter1d
 
 from pipeline.simulate.cells import FAINTEST, draw_apart, draw_cell, window
-from pipeline.simulate.displacement import Displacement
 from pipeline.simulate.params import SHAPE_MARGIN
-from pipeline.simulate.scene import draw_modes, scene_margin_px
+from pipeline.simulate.scene import MovingScene, draw_modes, scene_margin_px
 from pipeline.simulate.volume_params import VolumeParams
 
 CUBIC_REACH = 2
@@ -24,43 +22,15 @@ BLUR_REACH = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class VolumeScene:
+class VolumeScene(MovingScene):
     """A `FrameSource` of noiseless volumes, rendered where they are asked for.
 
     The scene is sampled more finely along the axis than the planes, so that a shift by a fraction
-    of a plane is true, and it is larger than a volume, so that what moves into view is real.
+    of a plane is true; footprints are ``(n_samples * n_rows * n_cols, n_cells)``.
     """
-
-    footprints: sparse.csc_array
-    """``(n_samples * n_rows * n_cols, n_cells)``."""
-
-    traces: NDArray[np.float32]
-    """``(n_cells, n_frames)``."""
-
-    background_images: NDArray[np.float32]
-    """``(n_modes, n_samples, n_rows + 2 margin, n_cols + 2 margin)``."""
-
-    background_traces: NDArray[np.float32]
-    """``(n_modes, n_frames)``."""
-
-    displacement: Displacement
-    """What moves the volumes."""
-
-    margin_px: int
-    """How far the scene reaches beyond the rows and columns on each side."""
 
     planes: range
     """Samples along the axis that the planes show at rest."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """``(n_frames, n_planes, n_rows, n_cols)``."""
-        return (self.traces.shape[1], *self.displacement.frame_shape)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of one pixel."""
-        return np.dtype(np.float32)
 
     def __getitem__(self, frames: slice | int) -> NDArray[np.float32]:
         chosen = range(self.shape[0])[frames]

@@ -397,14 +397,14 @@ def test_jobs_are_paused_and_made_urgent_on_their_page(failed, open_page):
 def test_single_steps_are_paused_and_limited_on_the_page(failed, open_page):
     app = open_page(failed, "jobs.py")
 
-    app.toggle(key="begin segmentation").set_value(False).run()
-    app.number_input(key="at once segmentation").set_value(2).run()
+    app.toggle(key="begin segmentation, now True").set_value(False).run()
+    app.number_input(key="at once segmentation, now 0").set_value(2).run()
     assert paused(failed) == ["segmentation"]
     assert limits(failed) == {"segmentation": 2}
     resume(failed, "segmentation")  # somebody else does
     app.run()
-    assert app.toggle(key="begin segmentation").value
-    app.number_input(key="at once segmentation").set_value(None).run()
+    assert app.toggle(key="begin segmentation, now True").value
+    app.number_input(key="at once segmentation, now 2").set_value(0).run()
 
     assert not app.exception
     assert paused(failed) == []

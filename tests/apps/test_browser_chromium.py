@@ -14,6 +14,8 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from apps import queries
+from populate_workers.limits import limit, limits, unlimit
+from populate_workers.queue import paused, resume
 
 pytestmark = [pytest.mark.db, pytest.mark.browser]
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -140,6 +142,29 @@ def test_a_user_goes_from_home_to_traces_frames_and_jobs(page, address, lab):
 
     page.get_by_role("link", name="Jobs").click()
     expect(page.get_by_text("larger than the frame").first).to_be_visible()
+
+
+def test_single_steps_are_paused_and_limited_by_hand_alone(page, address, lab):
+    limit(lab, "segmentation", 2)
+    try:
+        page.goto(f"{address}/jobs")
+        page.get_by_text("Steps", exact=True).click()
+        steps = page.get_by_test_id("stPopoverBody")
+        expect(steps.get_by_role("spinbutton").nth(4)).to_have_value("2")
+        page.wait_for_timeout(5000)  # the page has shown itself anew several times
+        assert paused(lab) == []
+        assert limits(lab) == {"segmentation": 2}
+
+        steps.get_by_text("Motion preview").click()
+        expect(page.get_by_text("paused: Motion preview")).to_be_visible()
+        steps.get_by_role("spinbutton").nth(4).fill("3")
+        steps.get_by_role("spinbutton").nth(4).press("Enter")
+        page.wait_for_timeout(3000)
+        assert paused(lab) == ["motion_preview"]
+        assert limits(lab) == {"segmentation": 3}
+    finally:
+        resume(lab)
+        unlimit(lab, "segmentation")
 
 
 def test_a_recording_opens_from_its_address_and_from_the_table_of_numbers(page, address):
