@@ -3,6 +3,7 @@
 Run it with nothing else running on the machine::
 
     python -m benchmarks.extraction --suite2p /envs/suite2p/bin/python
+    python -m benchmarks.extraction growth
 
 Other programs are measured only if their interpreter is named; they read the same file. Seconds are
 those of motion correction and extraction of a TIFF, memory is the peak of a process of its own.
@@ -16,8 +17,6 @@ import platform
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,20 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from pipeline.simulate import (
-    TWO_PHOTON_MODES,
-    SimulatedMovie,
-    SimulatedVolume,
-    VolumeParams,
-    match_rois,
-    simulate_two_photon,
-    simulate_volume,
-    trace_correlations,
-)
+from benchmarks.extraction_scenes import GROWTH, SCENES, Scene, Simulated
+from pipeline.simulate import match_rois, trace_correlations
 from pipeline.versions import software_versions
-
-RATE_HZ = 30.0
-DECAY_TIME_S = 0.7
 
 OURS_SCRIPT = """
 import json, re, sys, time
@@ -54,20 +42,23 @@ file, out, method = sys.argv[1], Path(sys.argv[2]), find_method(sys.argv[3])
 threads = int(sys.argv[4])
 params = method.params(**json.loads(sys.argv[5]))
 motion, rate_hz = json.loads(sys.argv[6]), float(sys.argv[7])
-motion = {k: tuple(v) if isinstance(v, list) else v for k, v in motion.items()}
+if motion is not None:
+    motion = {k: tuple(v) if isinstance(v, list) else v for k, v in motion.items()}
 seconds = []
 for part in (slice(0, 200), slice(None)):  # the first compiles
     movie = open_movie(file, rate_hz=rate_hz)
     if part.stop:
         movie = replace(movie, source=movie[part])
     started = time.perf_counter()
-    corrected = out / f"corrected-{part.stop}.zarr"
-    moved = correct_motion(movie, MotionParams(**motion), out=corrected, threads=threads)
-    params = replace(params, border_px=moved.quality.border_px)
-    if method.of_volumes:
-        params = replace(params, border_planes=missing_planes(moved.shifts_px))
+    if motion is not None:
+        corrected = out / f"corrected-{part.stop}.zarr"
+        moved = correct_motion(movie, MotionParams(**motion), out=corrected, threads=threads)
+        params = replace(params, border_px=moved.quality.border_px)
+        if method.of_volumes:
+            params = replace(params, border_planes=missing_planes(moved.shifts_px))
+        movie = open_movie(corrected, rate_hz=rate_hz)
     between = time.perf_counter()
-    sources = method.extract(open_movie(corrected, rate_hz=rate_hz), params, threads=threads)
+    sources = method.extract(movie, params, threads=threads)
     seconds = [between - started, time.perf_counter() - between]
 kept = sources.accepted
 sparse.save_npz(out / "footprints.npz", sparse.csc_array(sources.footprints[:, kept]))
@@ -151,48 +142,6 @@ print(json.dumps(dict(motion_s=motion_s, extraction_s=seconds, peak_mb=peak_mb))
 """
 
 
-@dataclass(frozen=True, kw_only=True)
-class Scene:
-    """A kind of movie, and how cells are sought in it."""
-
-    simulate: Callable[[np.random.Generator, Path], SimulatedMovie | SimulatedVolume]
-    """Writes a TIFF and returns the truth."""
-
-    method: str = "cnmf"
-    """A name in `pipeline.extraction.methods`."""
-
-    settings: str = "{}"
-    """Values of its parameter set that differ from the defaults, as JSON."""
-
-    motion: str = "{}"
-    """Values of motion correction that differ from the defaults, as JSON."""
-
-    rate_hz: float = RATE_HZ
-    """Frames (volumes) per second."""
-
-
-def _two_photon(name: str) -> Scene:
-    """Return the scene of a two-photon mode."""
-    params = TWO_PHOTON_MODES[name]
-    return Scene(simulate=lambda rng, out: simulate_two_photon(params, rng=rng, out=out))
-
-
-def _volume(**changes: Any) -> Scene:
-    """Return a scene of a volume; cells of 6.6 um blurred by 3 um lie on planes 5 um apart."""
-    params = VolumeParams(**changes)
-    return Scene(
-        simulate=lambda rng, out: simulate_volume(params, rng=rng, out=out),
-        method="cnmf3d",
-        settings='{"gsig_px": [1.2, 5, 5]}',
-        motion='{"max_shift_px": [2, 12, 12]}',
-        rate_hz=params.rate_hz,
-    )
-
-
-STILL = {"max_shift_px": 0.0, "max_deviation_px": 0.0, "jump_rate_hz": 0.0}
-SCENES = {name: _two_photon(name) for name in TWO_PHOTON_MODES}
-SCENES["volume"] = _volume()
-SCENES["volume-still"] = _volume(max_plane_shift_px=0.0, **STILL)
 FIGURES = ("motion_s", "extraction_s", "peak_mb", "f1", "cosine", "r_raw", "r_denoised")
 LOW_IS_BAD = ("f1", "cosine", "r_raw", "r_denoised")
 
@@ -202,21 +151,41 @@ def main() -> None:
     options = _options()
     print(f"{platform.platform()}, {os.cpu_count()} cores, {options.threads} threads")
     print(f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}, {json.dumps(software_versions())}")
+    if options.scenes == ["growth"]:
+        measure_growth(options)
+        return
     for name in options.scenes:
-        found: dict[str, list[dict[str, float]]] = {}
-        for seed in range(options.seeds):
-            with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-                for program, figures in measure_scene(SCENES[name], seed, Path(folder), options):
-                    found.setdefault(program, []).append(figures)
-        for program, rows in found.items():
+        for program, rows in _over_seeds(SCENES[name], options).items():
             print(f"{name}, {program}, {len(rows)} seeds: {_summary(rows)}", flush=True)
+
+
+def measure_growth(options: argparse.Namespace) -> None:
+    """Print time for each value and memory for movies of more and more frames and pixels."""
+    for name, (scene, n_values) in GROWTH.items():
+        for program, rows in _over_seeds(scene, options).items():
+            for figure in ("motion_s", "extraction_s"):
+                nanoseconds = 1e9 * float(np.mean([row[figure] for row in rows])) / n_values
+                print(f"{name}, {program}: {figure[:-2]} {nanoseconds:.1f} ns a value", end=", ")
+            print(_summary(rows), flush=True)
+
+
+def _over_seeds(scene: Scene, options: argparse.Namespace) -> dict[str, list[dict[str, float]]]:
+    """Return the figures of each program, one for each seed."""
+    found: dict[str, list[dict[str, float]]] = {}
+    for seed in range(options.first_seed, options.first_seed + options.seeds):
+        with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+            for program, figures in measure_scene(scene, seed, Path(folder), options):
+                found.setdefault(program, []).append(figures)
+    return found
 
 
 def _options() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("scenes", nargs="*", default=["easy", "dense-dim"], help=", ".join(SCENES))
+    help_ = "growth, or " + ", ".join(SCENES)
+    parser.add_argument("scenes", nargs="*", default=["easy", "dense-dim"], help=help_)
     parser.add_argument("--seeds", type=int, default=5, help="movies of each scene")
+    parser.add_argument("--first-seed", type=int, default=0, help="seed of the first of them")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--folder", type=Path, help="where movies are written")
     parser.add_argument("--suite2p", type=Path, help="interpreter that has suite2p 1.x")
@@ -236,7 +205,7 @@ def measure_scene(
     programs = [("ours", sys.executable, OURS_SCRIPT, arguments)]
     for name, script in (("suite2p", SUITE2P_SCRIPT), ("caiman", CAIMAN_SCRIPT)):
         interpreter = getattr(options, name)
-        if interpreter is not None:
+        if interpreter is not None and scene.method == "cnmf":  # their settings are for it
             programs.append((name, str(interpreter), script, []))
     figures = []
     for name, interpreter, script, more in programs:
@@ -257,7 +226,7 @@ def _run(command: list[str], name: str) -> dict[str, float] | None:
     return dict(json.loads(done.stdout.strip().splitlines()[-1]))
 
 
-def _accuracy(truth: SimulatedMovie | SimulatedVolume, out: Path) -> dict[str, float]:
+def _accuracy(truth: Simulated, out: Path) -> dict[str, float]:
     """Compare what a program found with the truth."""
     footprints, traces = _found(out, truth.movie.frame_shape)
     matches = match_rois(truth.footprints, footprints)

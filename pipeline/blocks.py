@@ -1,10 +1,11 @@
 """The one place that knows blocks of frames, threads, the memory budget and progress."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
+import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -16,6 +17,7 @@ DEFAULT_THREADS = 2
 Progress = Callable[[str, int, int], None]
 """Called as ``progress(phase, done, total)``; may raise to cancel between blocks."""
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
@@ -79,6 +81,10 @@ def map_blocks(
     progress : callable
         Called after each block; an exception raised there cancels the rest.
 
+    Notes
+    -----
+    Of chunks that a block ends in, the rest is kept for the next block.
+
     Yields
     ------
     result
@@ -87,6 +93,7 @@ def map_blocks(
     total = sum(block.stop - block.start for block in blocks)
     done = 0
     progress(phase, 0, total)
+    ahead = _Ahead(movie)
     waiting: deque[tuple[slice, Future[Result]]] = deque()
     # threads of BLAS would fight with those that work on blocks
     with (
@@ -95,7 +102,7 @@ def map_blocks(
     ):
         try:
             for block in blocks:
-                waiting.append((block, pool.submit(function, block, movie[block])))
+                waiting.append((block, pool.submit(function, block, ahead.read(block))))
                 if len(waiting) > threads:
                     finished, future = waiting.popleft()
                     yield future.result()
@@ -109,3 +116,51 @@ def map_blocks(
         finally:
             for _, future in waiting:
                 future.cancel()
+
+
+class _Ahead:
+    """Reads a movie from front to back in whole chunks, so that none is unpacked twice."""
+
+    def __init__(self, movie: Movie) -> None:
+        self._movie = movie
+        self._chunk = movie.chunk_frames
+        self._start = 0
+        self._kept: NDArray[Any] | None = None
+
+    def read(self, block: slice) -> NDArray[Any]:
+        """Return the frames of a block."""
+        if self._chunk == 1 or block.step not in (None, 1):
+            return self._movie[block]
+        if self._kept is None or not self._start <= block.start <= self._start + len(self._kept):
+            self._start, self._kept = block.start - block.start % self._chunk, None
+        n_kept = 0 if self._kept is None else len(self._kept)
+        stop = min(-(-block.stop // self._chunk) * self._chunk, self._movie.n_frames)
+        frames = self._kept
+        if stop > self._start + n_kept:
+            more = self._movie[self._start + n_kept : stop]
+            frames = more if frames is None else np.concatenate([frames, more])
+        assert frames is not None  # the block has a frame
+        inside = slice(block.start - self._start, block.stop - self._start)
+        rest = frames[inside.stop :]
+        self._start, self._kept = block.stop, rest.copy() if len(rest) else None
+        return frames[inside]
+
+
+def map_items(
+    function: Callable[[Item], Result], items: Iterable[Item], *, threads: int = DEFAULT_THREADS
+) -> list[Result]:
+    """Work on what is in memory already in threads, and return the results in order.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(item) -> result``; spends its time where Python lets other threads run.
+    items : iterable
+        What to work on, each without the others.
+    threads : int
+        Number of items worked on at once.
+    """
+    if threads == 1:
+        return [function(item) for item in items]
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        return list(pool.map(function, items))

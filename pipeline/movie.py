@@ -106,6 +106,11 @@ class Movie:
         """Memory that one frame takes as it is stored."""
         return int(np.prod(self.frame_shape)) * self.dtype.itemsize
 
+    @property
+    def chunk_frames(self) -> int:
+        """Frames that are stored together; part of a chunk takes as long to read as the whole."""
+        return int(getattr(self.source, "chunk_frames", 1))
+
     def __len__(self) -> int:
         return self.n_frames
 

@@ -51,6 +51,11 @@ class ScaledArray:
         """Type of one pixel."""
         return np.dtype(np.float32)
 
+    @property
+    def chunks(self) -> Any:
+        """Lengths of a stored chunk along each axis; None where there are no chunks."""
+        return getattr(self.stored, "chunks", None)
+
     def __getitem__(self, frames: Any) -> NDArray[np.float32]:
         values = np.asarray(self.stored[frames], np.float32)
         return values * np.float32(self.scale.factor) + np.float32(self.scale.offset)

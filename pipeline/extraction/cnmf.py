@@ -3,7 +3,7 @@
 The movie is modelled as footprints times calcium, plus a background that is smooth in space, plus
 noise. Footprints come from a copy of the movie in bins of frames, as many as the memory holds, and
 traces from the movie itself, which is read in blocks: memory does not grow with it, apart from the
-traces.
+traces. A movie whose bins fit the memory is read twice.
 
 References
 ----------
@@ -32,6 +32,8 @@ from pipeline.extraction.temporal import Traces, autoregressive, update_traces
 from pipeline.movie import Movie
 
 REFINEMENTS = 2
+RESOLVED_BINS = 3.0
+"""With more bins in a decay time, traces of bins tell when a cell was active."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,7 +152,7 @@ def find_footprints(
 
 
 def trace_sources(model: Model, stream: Stream, survey: Survey, params: CnmfParams) -> Sources:
-    """Read the movie for the traces of footprints, and once more for what describes them.
+    """Read the movie for the traces of footprints, and its bins for what describes them.
 
     Parameters
     ----------
@@ -164,7 +166,8 @@ def trace_sources(model: Model, stream: Stream, survey: Survey, params: CnmfPara
         Settings.
     """
     traces = _traces(model, stream, survey, params, coarse=False)
-    return collect_sources(model.footprints, traces, stream, survey, params)
+    coarse = _coarse_stream(stream, survey)
+    return collect_sources(model.footprints, traces, stream, survey, params, coarse=coarse)
 
 
 def _known(seeds: sparse.csc_array, survey: Survey, movie: Movie) -> Model:
@@ -193,9 +196,7 @@ def _coarse_stream(stream: Stream, survey: Survey) -> Stream:
         source=survey.binned.reshape(-1, *stream.movie.frame_shape),
         rate_hz=stream.movie.require_rate_hz() / survey.grid.bin_frames,
     )
-    return replace(
-        stream, movie=binned, kept=np.ones(binned.n_frames, np.bool_), progress=no_progress
-    )
+    return replace(stream, movie=binned, kept=np.ones(binned.n_frames, np.bool_))
 
 
 def _at_frames(calcium: NDArray[np.float32], grid: Grid, stream: Stream) -> NDArray[np.float32]:
@@ -223,6 +224,7 @@ def _traces(
             decay_frames=params.decay_time_s * stream.movie.require_rate_hz(),
             n_frames=int(stream.kept.sum()),
         ),
+        coarse=not coarse and survey.grid.decay_bins < RESOLVED_BINS,
     )
 
 

@@ -1,4 +1,4 @@
-"""What is kept of an extraction: the last pass over the movie, measures, verdicts, background."""
+"""What is kept of an extraction: shapes of the active frames, measures, verdicts, background."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,8 @@ from pipeline.extraction.dff import delta_f_over_f
 from pipeline.extraction.evaluation import active_frames, judge, measure, measure_shapes
 from pipeline.extraction.field import Field
 from pipeline.extraction.params import CnmfParams
+from pipeline.extraction.seeding import averaged
+from pipeline.extraction.shadows import find_shadows
 from pipeline.extraction.sources import Background, Sources
 from pipeline.extraction.spatial import dilated
 from pipeline.extraction.stream import Stream
@@ -27,15 +29,14 @@ def collect_sources(
     stream: Stream,
     survey: Survey,
     params: CnmfParams,
+    *,
+    coarse: Stream,
 ) -> Sources:
-    """Read the movie a last time, for the background and the shape of the active frames."""
+    """Measure the components and judge them; their shape is looked at in the bins of `coarse`."""
     rate_hz = stream.movie.require_rate_hz()
     support = dilated(footprints, field_of(survey, stream, params))
-    active = active_frames(traces.calcium)
     denoised = traces.denoised
-    images_of_active = stream.weigh(support, active, phase="evaluation") - _elsewhere(
-        support, footprints, denoised, active, traces.courses
-    )
+    images_of_active = _images_of_active(footprints, support, traces, survey, coarse)
     dff = delta_f_over_f(
         traces.raw,
         traces.background,
@@ -50,7 +51,10 @@ def collect_sources(
         rate_hz=rate_hz,
         decay_time_s=params.decay_time_s,
     )
-    verdict = judge(quality, params)
+    field = field_of(survey, stream, params)
+    cells = judge(quality, params).accepted
+    shadows = find_shadows(footprints, traces.calcium, field, cells=cells)
+    verdict = judge(quality, params, shadows)
     spikes = np.array([part.spikes for part in traces.deconvolved], np.float32)
     return Sources(
         footprints=footprints,
@@ -84,19 +88,27 @@ def _background(
     return Background(sparse.csc_array(images), _on_all_frames(courses, survey.kept))
 
 
-def _elsewhere(
-    support: sparse.csc_array,
+def _images_of_active(
     footprints: sparse.csc_array,
-    denoised: NDArray[np.float32],
-    active: NDArray[np.float32],
-    local: LocalBackground,
+    support: sparse.csc_array,
+    traces: Traces,
+    survey: Survey,
+    coarse: Stream,
 ) -> NDArray[np.float64]:
-    """Return what background and other cells add to each cell's mean of its active frames."""
+    """Return each cell's mean of its active frames, without background and other cells."""
+    calcium, denoised, courses = (
+        averaged(values, kept=survey.kept, bin_frames=survey.grid.bin_frames)
+        if survey.binned is not None
+        else values
+        for values in (traces.calcium, traces.denoised, traces.courses.courses)
+    )
+    active = active_frames(calcium)
     weights = active.T.astype(np.float64)
     by_cell = denoised @ weights
     np.fill_diagonal(by_cell, 0)
-    added = at_entries(local.spread, support, local.courses @ weights)
-    return added + at_entries(sparse.csr_array(footprints), support, by_cell)
+    elsewhere = at_entries(traces.courses.spread, support, courses @ weights)
+    elsewhere += at_entries(sparse.csr_array(footprints), support, by_cell)
+    return coarse.weigh(support, active, phase="evaluation") - elsewhere
 
 
 def _on_all_frames(traces: NDArray[np.float32], kept: NDArray[np.bool_]) -> NDArray[np.float32]:

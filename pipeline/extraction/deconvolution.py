@@ -6,7 +6,7 @@ Friedrich, Zhou and Paninski (2017), doi:10.1371/journal.pcbi.1005423.
 """
 
 import math
-from itertools import product
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -21,8 +21,10 @@ WAVE_DECAYS = 40
 """Half a wave of the baseline lasts at least so many decay times."""
 
 MAX_WAVES = 10
-FACTORS = sorted(np.geomspace(1 / MAX_FACTOR, MAX_FACTOR, 9), key=lambda f: abs(np.log(f)))
-"""Decay times that a fit may give, relative to the expected one, which comes first."""
+FACTORS = tuple(np.geomspace(1 / MAX_FACTOR, MAX_FACTOR, 9))
+"""Decay times that a fit may give, relative to the expected one, which is in the middle."""
+
+_NEAREST_FIRST = sorted(range(len(FACTORS)), key=lambda number: abs(math.log(FACTORS[number])))
 
 RISES = (0.07, 0.0, 0.03, 0.15, 0.3)
 """Rise times that a fit may give, relative to the decay time; the most likely comes first."""
@@ -132,16 +134,26 @@ def fit_coefficients(
     -----
     The autocovariance, from which the papers take the coefficients, is far off for a few
     transients. Here the deconvolved trace is compared: each candidate at the penalty at which a
-    spike is worth its price from `DETECTION_SIGMAS` times its standard error on.
+    spike is worth its price from `DETECTION_SIGMAS` times its standard error on. The decay is
+    chosen with the most likely rise, then rise and decay, step by step, until neither is better.
     """
     values = np.ascontiguousarray(trace, np.float64)
-    candidates = [
-        coefficients_of(decay_frames * factor, decay_frames * factor * part)
-        for factor, part in product(FACTORS, RISES if order > 1 else (0.0,))
-    ]
     slow = _constant(values.size) if basis is None else basis
-    costs = [penalised(values, first, second, noise, slow) for first, second in candidates]
-    return candidates[int(np.argmin(costs))]
+
+    @cache
+    def cost(number: int, part: float) -> float:
+        decay = decay_frames * FACTORS[number]
+        return penalised(values, *coefficients_of(decay, decay * part), noise, slow)
+
+    number = min(_NEAREST_FIRST, key=lambda number: cost(number, RISES[0] if order > 1 else 0.0))
+    while True:
+        part = min(RISES, key=lambda part: cost(number, part)) if order > 1 else 0.0
+        beside = (number, max(number - 1, 0), min(number + 1, len(FACTORS) - 1))
+        better = min(beside, key=lambda number: cost(number, part))
+        if better == number:
+            decay = decay_frames * FACTORS[number]
+            return coefficients_of(decay, decay * part)
+        number = better
 
 
 def deconvolve(

@@ -1,6 +1,7 @@
 """How good a component is, and whether it is accepted."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -29,22 +30,39 @@ class Verdict(NamedTuple):
     """Empty for an accepted component."""
 
 
-def judge(quality: Quality, params: CnmfParams) -> Verdict:
-    """Compare the numbers of each component with the thresholds."""
+def judge(quality: Quality, params: CnmfParams, others: Sequence[str] | None = None) -> Verdict:
+    """Compare the numbers of each component with the thresholds.
+
+    Parameters
+    ----------
+    quality : Quality
+        The numbers.
+    params : CnmfParams
+        The thresholds.
+    others : sequence of str, optional
+        What else speaks against each component, empty where nothing does.
+    """
     reasons = tuple(
-        "; ".join(
-            f"{name} {value:.2f} is below {limit:g}"
-            for name, value, limit in (
-                ("snr", quality.snr[roi], params.min_snr),
-                ("rval", quality.rval[roi], params.min_rval),
-                ("solidity", quality.solidity[roi], params.min_solidity),
-                ("area_px", quality.area_px[roi], params.min_area_px),
-            )
-            if not value >= limit  # also NaN
-        )
+        "; ".join(filter(None, [*_failed(quality, roi, params), *(others or ())[roi : roi + 1]]))
         for roi in range(len(quality.snr))
     )
     return Verdict(np.array([not reason for reason in reasons], np.bool_), reasons)
+
+
+def _failed(quality: Quality, roi: int, params: CnmfParams) -> list[str]:
+    """Return in words which thresholds a component does not reach."""
+    low = [
+        f"{name} {value:.2f} is below {limit:g}"
+        for name, value, limit in (
+            ("snr", quality.snr[roi], params.min_snr),
+            ("rval", quality.rval[roi], params.min_rval),
+            ("solidity", quality.solidity[roi], params.min_solidity),
+            ("area_px", quality.area_px[roi], params.min_area_px),
+        )
+        if not value >= limit  # also NaN
+    ]
+    area_px, most = quality.area_px[roi], params.max_area_px
+    return [*low, f"area_px {area_px} is above {most:.0f}"] if area_px > most else low
 
 
 class Shapes(NamedTuple):

@@ -9,9 +9,16 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-SEARCH_STEPS = 10
+SEARCH_STEPS = 12
+TOLERANCE = 0.002
+"""The search of the penalty ends where the residual differs by less from the noise, relatively."""
+
 BASELINE_STEPS = 3
-"""The baseline follows each penalty before the residual is judged: both depend on each other."""
+"""The baseline follows the first penalty before the residual is judged: both depend on each other.
+"""
+
+FOLLOWING_STEPS = 2
+"""How often it follows the next, which differs less."""
 
 DETECTION_SIGMAS = 3.0
 """Height of a spike, in its standard errors, from which on it is worth its price."""
@@ -52,21 +59,26 @@ def constrained(
     allowed = noise * noise * trace.size
     baseline = np.full(trace.size, np.median(trace))
     low, high, penalty = 0.0, -1.0, noise / (1 - first - second) / 2
+    below, above = -allowed, 0.0  # by how much the residual misses at both
     calcium = np.zeros_like(trace)
-    for _ in range(SEARCH_STEPS):
-        for _ in range(BASELINE_STEPS):
+    for step in range(SEARCH_STEPS):
+        for _ in range(BASELINE_STEPS if step == 0 else FOLLOWING_STEPS):
             calcium = oasis(trace - baseline, first, second, penalty)
             baseline = _slow(trace - calcium, basis)
-        if ((trace - calcium - baseline) ** 2).sum() < allowed:
-            low = penalty
+        excess = ((trace - calcium - baseline) ** 2).sum() - allowed
+        if abs(excess) <= TOLERANCE * allowed:
+            break
+        if excess < 0:
+            low, below = penalty, excess
+            above /= 2  # an end that stays weighs less and less, or the other would creep
         else:
-            high = penalty
-        penalty = (low + high) / 2 if high >= 0 else 2 * penalty
-    calcium = oasis(trace - baseline, first, second, penalty)
+            high, above = penalty, excess
+            below /= 2
+        penalty = low + (high - low) * below / (below - above) if high >= 0 else 2 * penalty
     return calcium, spikes_of(calcium, first, second), baseline
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
 def _slow(trace: NDArray[np.float64], basis: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the part of a trace that an orthonormal basis can make."""
     slow = np.zeros_like(trace)
@@ -109,12 +121,16 @@ def _pooled_first_order(target: NDArray[np.float64], decay: float) -> NDArray[np
     value = np.empty(n_frames)
     weight = np.empty(n_frames)
     start = np.empty(n_frames + 1, np.int64)
+    power = np.empty(n_frames + 1)
+    power[0] = 1.0
+    for lag in range(n_frames):
+        power[lag + 1] = decay * power[lag]
     last = -1
     for frame in range(n_frames):
         last += 1
         value[last], weight[last], start[last] = target[frame], 1.0, frame
         while last > 0:
-            factor = decay ** (start[last] - start[last - 1])
+            factor = power[start[last] - start[last - 1]]
             if value[last] >= factor * value[last - 1]:
                 break
             total = weight[last - 1] + factor * factor * weight[last]

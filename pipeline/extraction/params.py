@@ -17,6 +17,7 @@ LIMITS = {
     "min_snr": (0, 1000),
     "min_rval": (-1, 1),
     "min_solidity": (0, 1),
+    "max_radius_gsigs": (1, 1000),
     "border_px": (0, 1000),
     "dff_window_s": (0.1, 36_000),
 }
@@ -69,6 +70,10 @@ class CnmfParams:
 
     min_solidity: float = 0.6
     """Smallest part of its convex hull that a footprint fills, to be accepted."""
+
+    max_radius_gsigs: float = 2.25
+    """Largest footprint to be accepted: the area of an ellipse with half axes of so many half-sizes
+    of a cell; what is larger is neuropil."""
 
     border_px: int = 0
     """Pixels along each edge that belong to no cell; after motion correction, its largest shift."""
@@ -126,3 +131,10 @@ class CnmfParams:
     def min_area_px(self) -> float:
         """Smallest area to be accepted: a quarter of the ellipse of one half-size."""
         return math.pi * self.gsig_px[0] * self.gsig_px[1] / 4
+
+    @property
+    def max_area_px(self) -> float:
+        """Largest area to be accepted; in a volume, that of an ellipsoid."""
+        *planes, rows, cols = self.gsig_px
+        area = math.pi * rows * cols * self.max_radius_gsigs**2
+        return area * max([1.0, *(4 / 3 * self.max_radius_gsigs * depth for depth in planes)])

@@ -3,14 +3,14 @@
 import math
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.ndimage import gaussian_filter1d, maximum_filter
+from scipy.ndimage import maximum_filter
 
 from pipeline.blocks import Progress, no_progress
 from pipeline.extraction.background import find_blocks, median_courses, without_noise
+from pipeline.extraction.blobs import noise_of, seed_images
 from pipeline.extraction.deconvolution import slow_basis
 from pipeline.extraction.field import Field
 from pipeline.extraction.params import CnmfParams
@@ -24,38 +24,13 @@ MAX_ROUNDS = 5
 FIRST_BLOCK_GSIGS = 3.0
 """Side of a block of background before cells are known, in half-sizes of a cell."""
 
-SURROUND_GSIGS = 2.0
-"""Width of the surround that the filter subtracts, in half-sizes of a cell."""
-
-CENTRE_GSIGS = 0.7
-"""Width of the centre of the filter, in half-sizes of a cell."""
-
 MIN_NEW_FRACTION = 0.2
 """Least peak of a new cell, relative to that of a known cell in the same place."""
 
-ENOUGH_BINS = 250
 LOCAL_STEPS = 5
 LOCAL_GSIGS = 2.0
 LOCAL_MIN_WEIGHT = 0.2
 TINY = 1e-30
-PLANE_NDIM = 2
-_IN_PLANE = (0.0, 0.7, 0.7)
-"""Blur that takes the noise of single pixels from a neighbour, along planes, rows and columns."""
-
-MAD_TO_SD = 1.4826
-
-
-class SeedImages(NamedTuple):
-    """How much each pixel of the small movie looks like the centre of a cell."""
-
-    corr: NDArray[np.float32]
-    """Mean correlation with the pixels around it, ``([n_planes,] n_rows, n_cols)``."""
-
-    pnr: NDArray[np.float32]
-    """Ratio of the peak over time to the noise, of the same shape."""
-
-    filtered: NDArray[np.float32]
-    """The movie, filtered for blobs of the size of a cell, ``(n_bins, …)``."""
 
 
 class Seeds(NamedTuple):
@@ -81,7 +56,7 @@ def find_seeds(
         memory_bytes=memory_bytes,
         progress=no_progress,
     )
-    noise = _noise(survey.small)
+    noise = noise_of(survey.small, threads=threads)
     decay_bins = survey.grid.decay_bins
     seeds = Seeds(
         sparse.csc_array((field.usable.size, 0), dtype=np.float32),
@@ -90,7 +65,7 @@ def find_seeds(
     for done in range(MAX_ROUNDS):
         progress("finding cells", done, MAX_ROUNDS)
         rest = _unexplained(survey.small, seeds, field, params.gnb, decay_bins)
-        found = _seed_round(rest, _peaks(seeds, field), field, params)
+        found = _seed_round(rest, _peaks(seeds, field), field, params, threads=threads)
         if not len(found.calcium):
             break
         seeds = _refined(_joined(seeds, found), stream, field, gnb=params.gnb, noise=noise)
@@ -121,78 +96,31 @@ def stretched(
     return np.asarray(traces, np.float32).reshape(len(calcium), n_frames)
 
 
-def seed_images(rest: NDArray[np.float32], field: Field) -> SeedImages:
-    """Filter a movie ``(n_bins, n_pixels)`` for blobs, and rate each pixel as a seed."""
-    images = rest.reshape(-1, *field.frame_shape)
-    filtered = np.stack([_blobs(image, field.gsig_px) for image in images])
-    filtered -= np.median(filtered[:: _step(len(filtered))], axis=0)
-    noise = _noise(filtered)
-    peak = filtered.max(axis=0)
-    pnr = np.divide(peak, noise, out=np.zeros_like(peak), where=noise > 0)
-    return SeedImages(_local_correlation(images, filtered, field.gsig_px), pnr, filtered)
-
-
-def _blobs(image: NDArray[np.float32], gsig_px: tuple[float, ...]) -> NDArray[np.float32]:
-    """Return an image smoothed to the size of a cell, minus its surround."""
-    centre, surround = (
-        _smoothed(image, tuple(gsigs * gsig for gsig in gsig_px))
-        for gsigs in (CENTRE_GSIGS, SURROUND_GSIGS)
-    )
-    return np.asarray(centre - surround, np.float32)
-
-
-def _smoothed(image: NDArray[np.float32], sd_px: tuple[float, ...]) -> NDArray[np.float32]:
-    """Return an image or a volume blurred along each axis; beyond its ends planes repeat."""
-    if image.ndim > PLANE_NDIM:
-        planes = np.stack([_smoothed(plane, sd_px[1:]) for plane in image])
-        if not sd_px[0]:
-            return planes
-        return np.asarray(gaussian_filter1d(planes, sd_px[0], axis=0, mode="nearest"))
-    return np.asarray(cv2.GaussianBlur(image, (0, 0), sigmaX=sd_px[1], sigmaY=sd_px[0]))
-
-
-def _noise(movie: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the standard deviation of the noise of each pixel, from differences in time."""
-    if len(movie) < 2:  # noqa: PLR2004 - a difference needs two
-        return np.zeros(movie.shape[1:], np.float32)
-    step = _step(len(movie))
-    difference = np.median(np.abs(movie[1::step] - movie[:-1:step]), axis=0)
-    return np.asarray(difference * MAD_TO_SD / np.sqrt(2), np.float32)
-
-
-def _step(n_bins: int) -> int:
-    """Return every how many bins are enough for a median over time."""
-    return -(-n_bins // ENOUGH_BINS)
-
-
-def _local_correlation(
-    rest: NDArray[np.float32], filtered: NDArray[np.float32], gsig_px: tuple[float, ...]
+def averaged(
+    traces: NDArray[np.float32], *, kept: NDArray[np.bool_], bin_frames: int
 ) -> NDArray[np.float32]:
-    """Return how well each pixel, filtered, follows the pixels half a cell away, on average.
+    """Return traces of the kept frames as means over bins of frames, 0 where none is kept.
 
-    Along the planes there is nothing half a cell away: a cell may be seen in one of them alone.
+    Parameters
+    ----------
+    traces : array, (n_rois, n_kept)
+        Of the kept frames.
+    kept : array, (n_frames,)
+        Which frames they are.
+    bin_frames : int
+        Frames of a bin; the last may be shorter.
+
+    Returns
+    -------
+    array, (n_rois, n_bins)
+        The means.
     """
-    smooth = _unit(np.stack([_smoothed(image, _IN_PLANE[-image.ndim :]) for image in rest]))
-    centre = _unit(filtered)
-    away = [max(1, round(gsig)) for gsig in gsig_px[-PLANE_NDIM:]]
-    widths = [(0, 0)] * (centre.ndim - PLANE_NDIM) + [(width, width) for width in away]
-    around = np.pad(smooth, widths, mode="edge")
-    rows, cols = away
-    n_rows, n_cols = centre.shape[-PLANE_NDIM:]
-    starts = ((0, cols), (2 * rows, cols), (rows, 0), (rows, 2 * cols))
-    corr = [
-        (centre * around[..., row : row + n_rows, col : col + n_cols]).sum(axis=0)
-        for row, col in starts
-    ]
-    return np.asarray(np.mean(corr, axis=0), np.float32)
-
-
-def _unit(movie: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return a movie whose pixels have mean 0 and norm 1 over time, or are 0."""
-    centred = movie - movie.mean(axis=0)
-    norm = np.sqrt((centred**2).sum(axis=0))
-    unit = np.divide(centred, norm, out=np.zeros_like(centred), where=norm > 0)
-    return np.asarray(unit, np.float32)
+    bin_ = np.flatnonzero(kept) // bin_frames
+    n_bins = -(-kept.size // bin_frames)
+    count = np.bincount(bin_, minlength=n_bins)
+    places = np.arange(bin_.size), bin_
+    share = sparse.csr_array((1 / count[bin_], places), shape=(bin_.size, n_bins))
+    return np.asarray(traces @ share.astype(np.float32), np.float32)
 
 
 def _unexplained(
@@ -222,18 +150,23 @@ def _peaks(seeds: Seeds, field: Field) -> NDArray[np.float32]:
 
 
 def _seed_round(
-    rest: NDArray[np.float32], known: NDArray[np.float32], field: Field, params: CnmfParams
+    rest: NDArray[np.float32],
+    known: NDArray[np.float32],
+    field: Field,
+    params: CnmfParams,
+    *,
+    threads: int,
 ) -> Seeds:
     """Take every local maximum above the thresholds as a cell, unless a known one accounts for it.
 
     What a bright cell leaves where its shape does not quite fit is small beside the cell.
     """
-    images = seed_images(rest, field)
+    images = seed_images(rest, field, threads=threads)
     score = images.corr * images.pnr
     size = [2 * max(1, round(gsig_px)) + 1 for gsig_px in field.gsig_px]
     good = (images.corr >= params.min_corr) & (images.pnr >= params.min_pnr)
     good &= field.usable.reshape(field.frame_shape)
-    good &= images.filtered.max(axis=0) >= MIN_NEW_FRACTION * known
+    good &= images.peak >= MIN_NEW_FRACTION * known
     peaks = np.argwhere(good & (score == maximum_filter(score, size)))
     cells = [_local_cell(rest, images.filtered, peak, field) for peak in peaks]
     traces = np.array([trace for _, trace in cells], np.float32).reshape(-1, len(rest))

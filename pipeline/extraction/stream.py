@@ -21,6 +21,9 @@ COPIES = 3
 MAX_BLOCK_BYTES = 32_000_000
 """Larger blocks do not make a pass quicker."""
 
+MAX_EXCESS = 1.25
+"""A block that is so much larger than it should be is still taken, if it is a whole chunk."""
+
 Result = TypeVar("Result")
 
 
@@ -51,25 +54,26 @@ class Stream:
         function: Callable[[slice, NDArray[np.float32]], Result],
         *,
         phase: str,
-        multiple_frames: int = 1,
     ) -> Iterator[Result]:
         """Yield ``function(frames, block)`` in order, a block being ``(n_frames, n_pixels)``."""
-        frame_bytes = 4 * COPIES * int(np.prod(self.movie.frame_shape)) * multiple_frames
-        memory_bytes = min(self.memory_bytes // MAX_BLOCKS, COPIES * MAX_BLOCK_BYTES)
-        n_units = -(-self.movie.n_frames // multiple_frames)
-        units = frame_blocks(n_units, frame_bytes=frame_bytes, memory_bytes=memory_bytes)
-        blocks = [
-            slice(u.start * multiple_frames, min(u.stop * multiple_frames, self.movie.n_frames))
-            for u in units
-        ]
         return map_blocks(
             lambda frames, block: function(frames, self._clean(block)),
             self.movie,
-            blocks,
+            self._blocks(),
             threads=min(self.threads, MAX_BLOCKS - 1),
             phase=phase,
             progress=self.progress,
         )
+
+    def _blocks(self) -> list[slice]:
+        """Cut the movie into blocks, of whole chunks where that takes little more memory."""
+        frame_bytes = 4 * COPIES * int(np.prod(self.movie.frame_shape))
+        memory_bytes = min(self.memory_bytes // MAX_BLOCKS, COPIES * MAX_BLOCK_BYTES)
+        chunk = self.movie.chunk_frames
+        length = memory_bytes // frame_bytes
+        if chunk <= MAX_EXCESS * length:
+            length = chunk * max(1, length // chunk)
+        return frame_blocks(self.movie.n_frames, frame_bytes=1, memory_bytes=length)
 
     def _clean(self, block: NDArray[Any]) -> NDArray[np.float32]:
         """Return a block as float32, ``(n_frames, n_pixels)``, missing values filled."""

@@ -23,7 +23,7 @@ SEED_GSIG_PX = 2.5
 BINS_PER_DECAY = 5
 MIN_BINS = 200
 SMALL_MOVIE_COPIES = 8
-BINNED_MOVIE_COPIES = 2
+BINNED_MOVIE_COPIES = 1.5
 """Memory that the binned movie may take: the budget over this."""
 
 
@@ -110,9 +110,9 @@ def plan_grid(movie: Movie, params: CnmfParams, *, memory_bytes: int) -> Grid:
     )
 
 
-def _bin_that_fits(movie: Movie, n_values: int, memory_bytes: int) -> int:
+def _bin_that_fits(movie: Movie, n_values: float, memory_bytes: int) -> int:
     """Return how many frames make a bin if a bin takes so many values of the memory."""
-    max_bins = memory_bytes // (4 * n_values)
+    max_bins = int(memory_bytes / (4 * n_values))
     return -(-movie.n_frames // max(1, max_bins))
 
 
@@ -129,17 +129,15 @@ def survey_movie(
         progress=progress,
     )
     sums = np.zeros((4, grid.cell_of_pixel.size))
-    finite, small, binned = [], [], []
+    finite = []
+    bins = _Bins(grid, movie.n_frames)
     for part in stream.map(
-        lambda _, block: _survey_block(block, grid),
+        lambda frames, block: _survey_block(block, grid, frames.start),
         phase="surveying the movie",
-        multiple_frames=grid.bin_frames,
     ):
         sums += part.sums
         finite.append(part.finite)
-        small.append(part.small)
-        if part.binned is not None:
-            binned.append(part.binned)
+        bins.add(part)
     kept = np.concatenate(finite) > 0
     count, total, difference_count, difference_total = sums
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -151,8 +149,8 @@ def survey_movie(
         usable=(count >= MIN_KEPT_FRACTION * kept.sum()) & (noise > 0),
         kept=kept,
         grid=grid,
-        small=_without_gaps(np.concatenate(small)),
-        binned=np.concatenate(binned) if binned else None,
+        small=_without_gaps(bins.small),
+        binned=bins.binned if grid.keeps_pixels else None,
     )
 
 
@@ -172,34 +170,84 @@ class _Part(NamedTuple):
 
     sums: NDArray[np.float64]
     finite: NDArray[np.int64]
+
+    first_bin: int
+    """Number of the bin in which the block begins."""
+
+    binned: NDArray[np.float32]
+    """Means of bins; sums of the first and the last bin, of which the block may have a part."""
+
+    counts: NDArray[np.float32]
+    """Finite values in the first and the last bin, ``(2, n_pixels)``; of a single bin, the first.
+    """
+
     small: NDArray[np.float32]
-    binned: NDArray[np.float32] | None
+    """The bins, pixels binned as well; of no use for the first and the last."""
 
 
-def _survey_block(block: NDArray[np.float32], grid: Grid) -> _Part:
-    """Survey some frames, a whole number of bins."""
-    sums, finite, binned = _sum_up(block, grid.bin_frames)
-    n_small = math.prod(grid.shape)
-    small = _shrunk(binned, grid.cell_of_pixel, n_small)
-    return _Part(sums, finite, small, binned if grid.keeps_pixels else None)
+class _Bins:
+    """The bins of a movie, filled from its blocks in order."""
+
+    def __init__(self, grid: Grid, n_frames: int) -> None:
+        self._grid = grid
+        n_bins, n_pixels = -(-n_frames // grid.bin_frames), grid.cell_of_pixel.size
+        self.small = np.empty((n_bins, math.prod(grid.shape)), np.float32)
+        self.binned = np.empty((n_bins if grid.keeps_pixels else 0, n_pixels), np.float32)
+        self._open, self._total = -1, np.zeros(n_pixels, np.float32)
+        self._count = np.zeros(n_pixels, np.float32)
+
+    def add(self, part: _Part) -> None:
+        """Take the bins of the next block."""
+        last = len(part.binned) - 1
+        inner = slice(part.first_bin + 1, part.first_bin + last)
+        self.small[inner] = part.small[1:last]
+        if self._grid.keeps_pixels:
+            self.binned[inner] = part.binned[1:last]
+        self._add_edge(part.first_bin, part.binned[0], part.counts[0])
+        if last:
+            self._add_edge(part.first_bin + last, part.binned[last], part.counts[1])
+
+    def _add_edge(self, bin_: int, total: NDArray[np.float32], count: NDArray[np.float32]) -> None:
+        """Add a part of a bin; a bin is right once its last part is there."""
+        if bin_ != self._open:
+            self._open, self._total, self._count = bin_, total, count
+        else:
+            self._total, self._count = self._total + total, self._count + count
+        with np.errstate(invalid="ignore"):
+            mean = np.where(self._count > 0, self._total / np.maximum(self._count, 1), np.nan)
+        images = mean[np.newaxis].astype(np.float32)
+        n_small = self.small.shape[1]
+        self.small[bin_] = _shrunk(images, self._grid.cell_of_pixel, n_small)[0]
+        if self._grid.keeps_pixels:
+            self.binned[bin_] = images[0]
+
+
+def _survey_block(block: NDArray[np.float32], grid: Grid, start: int) -> _Part:
+    """Survey some frames from a place in the movie on."""
+    first_bin, begun = divmod(start, grid.bin_frames)
+    sums, finite, binned, counts = _sum_up(block, grid.bin_frames, begun)
+    small = _shrunk(binned, grid.cell_of_pixel, math.prod(grid.shape))
+    return _Part(sums, finite, first_bin, binned, counts, small)
 
 
 @njit(nogil=True, cache=True)
 def _sum_up(
-    block: NDArray[np.float32], bin_frames: int
-) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float32]]:
-    """Return sums over frames of each pixel, finite values of each frame, and means of bins.
+    block: NDArray[np.float32], bin_frames: int, begun: int
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
+    """Return sums over frames, finite values of each frame, means of bins, counts of two bins.
 
-    The sums are: count, total, count of differences, total of squared differences.
+    The sums are: count, total, count of differences, total of squared differences. Of the first
+    bin, ``begun`` frames came before. The first and the last bin are sums, not means.
     """
     n_frames, n_pixels = block.shape
     sums = np.zeros((4, n_pixels))
     finite = np.zeros(n_frames, np.int64)
-    n_bins = (n_frames + bin_frames - 1) // bin_frames
+    n_bins = (begun + n_frames + bin_frames - 1) // bin_frames
     binned = np.zeros((n_bins, n_pixels), np.float32)
+    counts = np.zeros((2, n_pixels), np.float32)
     count = np.zeros(n_pixels, np.float32)
     for frame in range(n_frames):
-        bin_ = frame // bin_frames
+        bin_ = (begun + frame) // bin_frames
         for pixel in range(n_pixels):
             value = block[frame, pixel]
             if not np.isfinite(value):
@@ -214,12 +262,13 @@ def _sum_up(
                 if np.isfinite(difference):
                     sums[2, pixel] += 1
                     sums[3, pixel] += difference * difference
-        if frame == n_frames - 1 or (frame + 1) % bin_frames == 0:
-            for pixel in range(n_pixels):
-                enough = count[pixel] > 0
-                binned[bin_, pixel] = binned[bin_, pixel] / count[pixel] if enough else np.nan
-                count[pixel] = 0
-    return sums, finite, binned
+        if frame == n_frames - 1 or (begun + frame + 1) % bin_frames == 0:
+            if 0 < bin_ < n_bins - 1:
+                binned[bin_] = np.where(count > 0, binned[bin_] / np.maximum(count, 1), np.nan)
+            else:
+                counts[min(bin_, 1)] = count
+            count[:] = 0
+    return sums, finite, binned, counts
 
 
 @njit(nogil=True, cache=True)

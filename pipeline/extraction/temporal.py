@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from pipeline.blocks import map_items
 from pipeline.extraction.background import LocalBackground, find_blocks, without_noise
 from pipeline.extraction.deconvolution import (
     Deconvolved,
@@ -100,7 +102,7 @@ def above_median(trace: NDArray[np.float64], _: Deconvolved | None) -> Deconvolv
     return Deconvolved(calcium, nothing, baseline, noise_level(trace), (0.0, 0.0), slow)
 
 
-def update_traces(
+def update_traces(  # noqa: PLR0913 - what is known of the traces comes in parts
     stream: Stream,
     footprints: sparse.csc_array,
     calcium: NDArray[np.float32],
@@ -108,47 +110,110 @@ def update_traces(
     field: Field,
     gnb: int | None,
     denoise: Denoise,
+    coarse: bool = False,
 ) -> Traces:
-    """Read the movie once and return the traces of footprints, starting from earlier ones."""
+    """Read the movie once and return the traces of footprints, starting from earlier ones.
+
+    The background is what those leave; where they are too coarse, it is taken anew in each sweep.
+    """
     blocks = find_blocks(footprints, field)
     both = sparse.csc_array(sparse.hstack([footprints, blocks.average]))
     projected = stream.project(both, phase="traces")
     n_rois = footprints.shape[1]
-    mixing = sparse.csr_array(footprints.T @ both).astype(np.float64)
-    overlap = sparse.csr_array(mixing[:, :n_rois])
-    coarse = projected[n_rois:] - mixing[:, n_rois:].T @ calcium
-    local = LocalBackground(blocks.spread, without_noise(coarse.astype(np.float32), gnb))
-    under = (sparse.csr_array(footprints.T @ blocks.spread) @ local.courses).astype(np.float32)
-    return _descend(projected[:n_rois], under, overlap, calcium, (local, denoise))
+    mixing = sparse.csr_array(footprints.T @ both)
+    under = sparse.csr_array(footprints.T @ blocks.spread)
+
+    def background(calcium: NDArray[np.float32]) -> NDArray[np.float32]:
+        coarse = projected[n_rois:] - mixing[:, n_rois:].T @ calcium
+        return without_noise(coarse.astype(np.float32), gnb)
+
+    return _descend(
+        projected[:n_rois],
+        sparse.csr_array(mixing[:, :n_rois]).astype(np.float64),
+        calcium,
+        _How(blocks.spread, under, background, denoise, stream.threads, coarse),
+    )
+
+
+class _How(NamedTuple):
+    """How traces are updated."""
+
+    spread: sparse.csr_array
+    """From blocks to pixels."""
+
+    under: sparse.csr_array
+    """From blocks to footprints, ``(n_rois, n_blocks)``."""
+
+    background: Callable[[NDArray[np.float32]], NDArray[np.float32]]
+    """Courses of the blocks, given the calcium."""
+
+    denoise: Denoise
+    """Takes a trace apart."""
+
+    threads: int
+    """Traces worked on at once."""
+
+    coarse: bool
+    """Whether the traces to begin with are too coarse for the background to be told apart."""
 
 
 def _descend(
     projected: NDArray[np.float32],
-    under: NDArray[np.float32],
     overlap: sparse.csr_array,
     calcium: NDArray[np.float32],
-    how: tuple[LocalBackground, Denoise],
+    how: _How,
 ) -> Traces:
-    """Update one trace after the other, the others and the background held."""
-    local, denoise = how
+    """Update the background, then one trace after the other, the others held."""
     light = calcium.astype(np.float64)  # with the slow baseline, once it is known
     calcium = calcium.copy()
     raw = np.empty_like(calcium)
     power = overlap.diagonal()
     parts: list[Deconvolved | None] = [None] * len(calcium)
-    own = projected - under
-    for _ in range(SWEEPS):
-        for roi, row in enumerate(overlap.indptr[:-1]):
-            others = slice(row, overlap.indptr[roi + 1])
+    groups = apart(overlap)
+    for sweep in range(SWEEPS):
+        if sweep == 0 or how.coarse:
+            courses = how.background(calcium)
+            under = np.asarray(how.under @ courses, np.float32)
+
+        def update(roi: int, under: NDArray[np.float32] = under) -> None:
+            others = slice(overlap.indptr[roi], overlap.indptr[roi + 1])
             explained = overlap.data[others] @ light[overlap.indices[others]]
-            trace = light[roi] + (own[roi] - explained) / power[roi]
-            part = denoise(trace, parts[roi])
+            trace = light[roi] + (projected[roi] - under[roi] - explained) / power[roi]
+            part = how.denoise(trace, parts[roi])
             parts[roi], calcium[roi], raw[roi] = part, part.calcium, trace
             light[roi] = part.calcium + part.slow
+
+        for group in groups:
+            map_items(update, group, threads=how.threads)
     return Traces(
         calcium=calcium,
         raw=raw,
         deconvolved=tuple(part for part in parts if part),
-        courses=local,
+        courses=LocalBackground(how.spread, courses),
         background=(under / power[:, np.newaxis]).astype(np.float32),
     )
+
+
+def apart(overlap: sparse.csr_array) -> list[list[int]]:
+    """Sort components into groups whose members do not overlap: none needs another's new trace.
+
+    Parameters
+    ----------
+    overlap : sparse array, (n_rois, n_rois)
+        Entries say which overlap.
+
+    Returns
+    -------
+    list of list of int
+        Each component is in the first group that has none of those it overlaps.
+    """
+    group_of = np.full(overlap.shape[0], -1)
+    groups: list[list[int]] = []
+    for roi, start in enumerate(overlap.indptr[:-1]):
+        taken = set(group_of[overlap.indices[start : overlap.indptr[roi + 1]]].tolist())
+        group = next(number for number in range(len(groups) + 1) if number not in taken)
+        if group == len(groups):
+            groups.append([])
+        groups[group].append(roi)
+        group_of[roi] = group
+    return groups

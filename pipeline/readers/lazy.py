@@ -83,6 +83,8 @@ class OrderedFrames:
             int(lengths[letter]) for letter in "TZYX" if letter in lengths
         )
         self.dtype: np.dtype[Any] = np.dtype(array.dtype).newbyteorder("=")
+        chunks = dict(zip(letters, getattr(array, "chunks", None) or (), strict=False))
+        self.chunk_frames = int(chunks.get("T", 1))
 
     def __getitem__(self, frames: Any) -> NDArray[Any]:
         return read_frames(self._read, frames, self.shape[0])

@@ -14,6 +14,7 @@ from pipeline.extraction.background import (
     median_courses,
     without_noise,
 )
+from pipeline.extraction.blobs import seed_images
 from pipeline.extraction.dff import delta_f_over_f, mode_percentile
 from pipeline.extraction.evaluation import (
     active_frames,
@@ -23,7 +24,7 @@ from pipeline.extraction.evaluation import (
 )
 from pipeline.extraction.field import Field
 from pipeline.extraction.merging import merge_components
-from pipeline.extraction.seeding import enlarged, seed_images, stretched
+from pipeline.extraction.seeding import enlarged, stretched
 from pipeline.extraction.spatial import connected, dilated, rescaled, update_footprints
 from pipeline.extraction.stream import Stream
 from pipeline.extraction.survey import plan_grid, survey_movie

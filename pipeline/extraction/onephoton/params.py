@@ -15,6 +15,8 @@ LIMITS = {
     "min_asymmetry": (-100, 100),
 }
 
+MAX_RADIUS_GSIGS = 1000.0
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CnmfeParams:
@@ -120,4 +122,6 @@ class CnmfeParams:
     def shared(self) -> CnmfParams:
         """Return what CNMF has as well; the background it has left to fit is one constant."""
         names = CnmfParams.__dataclass_fields__.keys() & self.__dataclass_fields__.keys()
-        return CnmfParams(gnb=1, **{name: getattr(self, name) for name in names})
+        values = {name: getattr(self, name) for name in names}
+        # a cell out of focus has no size of its own
+        return CnmfParams(gnb=1, max_radius_gsigs=MAX_RADIUS_GSIGS, **values)

@@ -155,13 +155,11 @@ class RingStream(Stream):
         function: Callable[[slice, NDArray[np.float32]], Result],
         *,
         phase: str,
-        multiple_frames: int = 1,
     ) -> Iterator[Result]:
         """Yield ``function(frames, block)`` in order, a block being ``(n_frames, n_pixels)``."""
         return super().map(
             lambda frames, block: function(frames, self.background.subtract(frames, block)),
             phase=phase,
-            multiple_frames=multiple_frames,
         )
 
 
