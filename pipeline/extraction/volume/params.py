@@ -32,6 +32,10 @@ class Cnmf3dParams(CnmfParams):
     """Smallest correlation in space of footprint and active frames to be accepted; lower than in a
     plane, as more of the pixels of a cell lie at its faint edge."""
 
+    max_radius_gsigs: float = 3.0
+    """Largest footprint to be accepted: the volume of an ellipsoid with half axes of so many
+    half-sizes of a cell; more than in a plane, as optics lengthen a cell along the axis."""
+
     planes: str = "together"
     """'together' looks for cells that reach through planes, 'each' looks for the cells of every
     plane by itself: for planes so far apart that none shows a cell of another."""
