@@ -10,8 +10,9 @@ from pipeline.params import params_from_dict
 from pipeline.readers import open_movie
 from pipeline.versions import software_versions
 from schemas.motion import MotionCorrection
+from schemas.movie_source import movie_source
 from schemas.resources import RESOURCES
-from schemas.roi import SegmentationParams, SegmentationTask, movie_source
+from schemas.roi import SegmentationParams, SegmentationTask
 from schemas.store import check_writable
 
 METHOD = "cnmfe"

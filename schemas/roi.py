@@ -2,40 +2,24 @@
 
 import hashlib
 from dataclasses import replace
-from typing import NamedTuple
 
 import datajoint as dj
-import numpy as np
 
-from pipeline.extraction.archive import TRACES, read_traces, save_sources
+from pipeline.extraction.archive import read_traces, save_sources
 from pipeline.extraction.methods import find_method
 from pipeline.params import params_from_dict
 from pipeline.readers import open_movie
-from pipeline.rois import centroid_px, contour_px
 from pipeline.versions import software_versions
 from schemas.insertion import insert_new
-from schemas.motion import MotionCorrection, MotionParams, MotionTask
+from schemas.motion import MotionCorrection, MotionTask  # noqa: F401 the tables name both
+from schemas.movie_source import motion_hash_of, movie_source
 from schemas.params import DEFAULT, find_params
 from schemas.resources import RESOURCES
-from schemas.session import Recording, movie_arguments  # noqa: F401
-from schemas.settings import ProjectError
+from schemas.roi_rows import FOOTPRINTS_AT_ONCE, roi_rows, rows_at_once
+from schemas.session import Recording  # noqa: F401 the tables name it
 from schemas.store import adopted, new_folder, stored_path
 
-INSERT_BYTES = 16_000_000
-FLOAT_BYTES = 4
-FOOTPRINTS_AT_ONCE = 500
-
 schema = dj.Schema()
-
-
-class Edge(NamedTuple):
-    """What motion correction did to the edge of a movie, on each side."""
-
-    border_px: int
-    """Width in which a frame may have no content of its own."""
-
-    cropped_px: int
-    """Width that was cut off."""
 
 
 @schema
@@ -177,11 +161,6 @@ class Trace(dj.Computed):
         self.Roi.insert(rows, chunk_size=rows_at_once(segmentation["n_frames"]))
 
 
-def rows_at_once(n_frames):
-    """Return how many ROIs with their traces go into one INSERT; servers bound its size."""
-    return max(1, INSERT_BYTES // (len(TRACES) * n_frames * FLOAT_BYTES))
-
-
 def submit_segmentation(recordings, params=DEFAULT, motion=None, *, as_recorded=False):
     """Ask for the ROIs of recordings.
 
@@ -211,55 +190,8 @@ def submit_segmentation(recordings, params=DEFAULT, motion=None, *, as_recorded=
     key = find_params(SegmentationParams, params)
     tasks = []
     for recording in recordings.proj().to_dicts():
-        motion_hash = None if as_recorded else _motion_hash(recording, motion)
+        motion_hash = None if as_recorded else motion_hash_of(recording, motion)
         identity = hashlib.sha256(f"{key['segmentation_hash']} {motion_hash}".encode())
         task = {**recording, **key, "motion_hash": motion_hash}
         tasks.append({**task, "segmentation_id": identity.hexdigest()[:32]})
     return insert_new(SegmentationTask(), tasks)
-
-
-def _motion_hash(recording, motion):
-    """Return the motion parameters whose corrected movie of a recording is meant, or None."""
-    submitted = MotionTask & recording
-    if motion is not None:
-        submitted &= find_params(MotionParams, motion)
-    hashes = [str(motion_hash) for motion_hash in submitted.to_arrays("motion_hash")]
-    name = f"trial {recording['trial']!r} of animal {recording['animal_id']!r}"
-    if motion is not None and not hashes:
-        raise ProjectError(f"no motion correction {motion!r} was submitted for {name}.")
-    if len(hashes) > 1:
-        raise ProjectError(f"{name} has {len(hashes)} motion corrections; name one with --motion.")
-    return hashes[0] if hashes else None
-
-
-def movie_source(recording, motion_hash):
-    """Return what `open_movie` needs for a recording, as recorded or corrected, and its edge."""
-    if motion_hash is None:
-        return movie_arguments(recording), Edge(border_px=0, cropped_px=0)
-    correction = (MotionCorrection & recording & {"motion_hash": motion_hash}).fetch1()
-    path = stored_path(RESOURCES.get().settings, correction["movie"])
-    edge = Edge(border_px=correction["border_px"], cropped_px=correction["cropped_px"])
-    return {"path": path, "rate_hz": correction["rate_hz"]}, edge
-
-
-def roi_rows(sources, cropped_px):
-    """Yield the columns of `Segmentation.Roi` for each component, in places of recorded frames.
-
-    From the corrected frames, an edge may have been cut off on each side.
-    """
-    n_cols = sources.frame_shape[1]
-    for roi_id, accepted in enumerate(sources.accepted):
-        footprint = sources.footprints[:, [roi_id]]
-        rows, cols = np.divmod(footprint.indices, n_cols)
-        row_px, col_px = centroid_px(footprint, sources.frame_shape)
-        yield {
-            "roi_id": roi_id,
-            "pixels": ((rows + cropped_px) * (n_cols + 2 * cropped_px) + cols + cropped_px),
-            "weights": footprint.data,
-            "centroid_row_px": row_px + cropped_px,
-            "centroid_col_px": col_px + cropped_px,
-            "contour_px": contour_px(footprint, sources.frame_shape) + cropped_px,
-            "accepted": bool(accepted),
-            "reason": sources.reasons[roi_id],
-            **{name: numbers[roi_id].item() for name, numbers in sources.quality._asdict().items()},
-        }

@@ -10,8 +10,9 @@ from pipeline.extraction.methods import METHODS, Method
 from pipeline.motion import MotionParams
 from pipeline.params import params_to_dict
 from schemas.motion import MotionCorrection
+from schemas.movie_source import Edge
 from schemas.resources import RESOURCES, Resources
-from schemas.roi import Edge, Segmentation
+from schemas.roi import Segmentation
 from schemas.session import RecordingInfo
 from schemas.settings import Settings
 
