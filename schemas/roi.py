@@ -10,6 +10,7 @@ from pipeline.extraction.methods import find_method
 from pipeline.params import params_from_dict
 from pipeline.readers import open_movie
 from pipeline.versions import software_versions
+from schemas.engines import find_sources
 from schemas.insertion import insert_new
 from schemas.motion import MotionCorrection, MotionTask  # noqa: F401 the tables name both
 from schemas.movie_source import motion_hash_of, movie_source
@@ -109,10 +110,11 @@ class Segmentation(dj.Computed):
         params = replace(params, border_px=max(params.border_px, edge.border_px))
         resources = RESOURCES.get()
         movie = open_movie(**arguments)
-        sources = method.extract(movie, params, **resources.as_arguments())
+        sources = find_sources(method, movie, params)
         with new_folder(resources.settings, ".zarr") as folder:
             save_sources(sources, folder)
-        row = {"motion_hash": motion_hash, "border_px": params.border_px}
+        versions = software_versions() | dict(sources.versions)
+        row = {"motion_hash": motion_hash, "border_px": params.border_px, "versions": versions}
         return sources, edge, folder, {**row, "rate_hz": movie.require_rate_hz()}
 
     def make_insert(self, key, sources, edge, folder, row):
@@ -121,7 +123,6 @@ class Segmentation(dj.Computed):
             "n_accepted": int(sources.accepted.sum()),
             "n_frames": sources.denoised.shape[1],
             "dff_window_frames": sources.dff_window_frames,
-            "versions": software_versions(),
         }
         with adopted(self, key, "sources", folder) as stored:
             self.insert1({**key, **row, "sources": stored})

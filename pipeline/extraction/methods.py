@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from pipeline.checks import check_one_of
+from pipeline.extraction.caiman_engine import CaimanParams, extract_with_caiman
+from pipeline.extraction.caiman_engine.engine import COPIES
 from pipeline.extraction.cnmf import extract_sources
 from pipeline.extraction.onephoton import CnmfeParams, extract_sources_one_photon
 from pipeline.extraction.params import CnmfParams
@@ -22,11 +24,23 @@ class Method(NamedTuple):
     extract: Callable[..., Sources]
     """``extract(movie, params, *, threads, memory_bytes, progress)``."""
 
+    takes_seeds: bool = False
+    """Whether it also takes ``seeds``, footprints to begin with."""
+
+    is_guest: bool = False
+    """Whether it runs in an interpreter of its own: it also takes ``host``, where that is."""
+
+    movie_copies: float = 0.0
+    """Float32 copies of the whole movie that it holds, besides the memory that it is given."""
+
 
 DEFAULT_METHOD = "cnmf"
 METHODS = {
-    DEFAULT_METHOD: Method(CnmfParams, extract_sources),
+    DEFAULT_METHOD: Method(CnmfParams, extract_sources, takes_seeds=True),
     "cnmfe": Method(CnmfeParams, extract_sources_one_photon),
+    "caiman": Method(
+        CaimanParams, extract_with_caiman, takes_seeds=True, is_guest=True, movie_copies=COPIES
+    ),
 }
 
 

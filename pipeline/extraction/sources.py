@@ -1,6 +1,7 @@
 """What an extraction finds."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -93,6 +94,9 @@ class Sources:
 
     under: NDArray[np.float32] | None = None
     """The background under each component, ``(n_rois, n_frames)``; its mean over the footprint."""
+
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """Versions of the software of others that had a part in it, by name."""
 
     @property
     def raw(self) -> NDArray[np.float32]:

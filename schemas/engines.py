@@ -1,0 +1,35 @@
+"""Calling a way to find ROIs with what this machine gives."""
+
+from pipeline.extraction.caiman_engine import Host
+from schemas.resources import RESOURCES
+from schemas.store import scratch_folder
+
+
+def find_sources(method, movie, params, seeds=None):
+    """Find the sources of a movie.
+
+    Parameters
+    ----------
+    method : Method
+        How; see `pipeline.extraction.methods`.
+    movie : Movie
+        Motion-corrected.
+    params : dataclass instance
+        The settings of the method.
+    seeds : sparse array, (n_pixels, n_rois), or None
+        Footprints to begin with; None: cells are sought.
+
+    Returns
+    -------
+    Sources
+        What was found.
+    """
+    resources = RESOURCES.get()
+    arguments = resources.as_arguments()
+    if seeds is not None:
+        arguments["seeds"] = seeds
+    if not method.is_guest:
+        return method.extract(movie, params, **arguments)
+    with scratch_folder(resources.settings) as scratch:
+        host = Host(resources.settings.caiman_python, scratch)
+        return method.extract(movie, params, host=host, **arguments)
