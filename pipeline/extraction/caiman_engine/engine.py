@@ -26,8 +26,8 @@ from pipeline.extraction.stream import Stream
 from pipeline.extraction.survey import Survey, plan_grid, survey_movie
 from pipeline.movie import Movie
 
-COPIES = 5.0
-"""Float32 copies of a movie that CaImAn holds at most."""
+COPIES = 4.0
+"""Float32 copies of a movie that CaImAn holds, at most; about 3 were measured."""
 
 UNFIT = {
     "missing": "has no CaImAn",
