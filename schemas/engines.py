@@ -2,10 +2,11 @@
 
 from pipeline.extraction.caiman_engine import Host
 from schemas.resources import RESOURCES
+from schemas.seeds import unpack
 from schemas.store import scratch_folder
 
 
-def find_sources(method, movie, params, seeds=None):
+def find_sources(method, movie, params, seeds=None, *, cropped_px=0):
     """Find the sources of a movie.
 
     Parameters
@@ -16,8 +17,10 @@ def find_sources(method, movie, params, seeds=None):
         Motion-corrected.
     params : dataclass instance
         The settings of the method.
-    seeds : sparse array, (n_pixels, n_rois), or None
+    seeds : PackedSeeds or None
         Footprints to begin with; None: cells are sought.
+    cropped_px : int
+        Width of the edge of a recorded frame that the movie lacks.
 
     Returns
     -------
@@ -27,7 +30,7 @@ def find_sources(method, movie, params, seeds=None):
     resources = RESOURCES.get()
     arguments = resources.as_arguments()
     if seeds is not None:
-        arguments["seeds"] = seeds
+        arguments["seeds"] = unpack(seeds, movie.frame_shape, cropped_px)
     if not method.is_guest:
         return method.extract(movie, params, **arguments)
     with scratch_folder(resources.settings) as scratch:

@@ -15,6 +15,7 @@ PASSWORD = "correct horse"
 LATER = {
     ("session", "Recording"): ["channel"],
     ("motion", "MotionCorrection"): ["border_planes", "unusable", "template", "verdict"],
+    ("roi", "SegmentationTask"): ["seeded_by", "seeds_id"],
     ("roi", "Trace.Roi"): ["background"],
     ("worker", "RunLog"): ["phase_rate_hz", "traceback", "reason"],
 }
