@@ -152,7 +152,8 @@ def _check_no_seeds(database: Database, tables: Iterable[Any]) -> None:
     for going in tables:
         if going.full_table_name != every.full_table_name:
             continue
-        keys = {tuple(key[name] for name in every.primary_key) for key in going.keys()}
+        found = going.keys()
+        keys = {tuple(key[name] for name in every.primary_key) for key in found}
         for task in (every & "seeded_by IS NOT NULL").to_dicts():
             own = tuple(task[name] for name in every.primary_key)
             if own not in keys and (*own[:-1], task["seeded_by"]) in keys:
