@@ -30,8 +30,8 @@ IMAGES = 6
 """Images of a frame's size that a step stores, at most."""
 
 VIDEO_BYTES = 50_000_000
-TRACES = 4
-"""Traces of each ROI in the store."""
+TRACES = 6
+"""Traces of each ROI in the store, at most."""
 
 CELL_GSIGS = 2
 """Centres of cells lie at least so many half-sizes apart."""

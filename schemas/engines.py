@@ -1,6 +1,7 @@
 """Calling a way to find ROIs with what this machine gives."""
 
 from pipeline.extraction.caiman_engine import Host
+from pipeline.extraction.completion import complete_sources
 from schemas.resources import RESOURCES
 from schemas.seeds import unpack
 from schemas.store import scratch_folder
@@ -25,14 +26,17 @@ def find_sources(method, movie, params, seeds=None, *, cropped_px=0):
     Returns
     -------
     Sources
-        What was found.
+        What was found, with its grey levels and, if asked for, its neuropil.
     """
     resources = RESOURCES.get()
-    arguments = resources.as_arguments()
+    shared = resources.as_arguments()
+    arguments = dict(shared)
     if seeds is not None:
         arguments["seeds"] = unpack(seeds, movie.frame_shape, cropped_px)
     if not method.is_guest:
-        return method.extract(movie, params, **arguments)
-    with scratch_folder(resources.settings) as scratch:
-        host = Host(resources.settings.caiman_python, scratch)
-        return method.extract(movie, params, host=host, **arguments)
+        sources = method.extract(movie, params, **arguments)
+    else:
+        with scratch_folder(resources.settings) as scratch:
+            host = Host(resources.settings.caiman_python, scratch)
+            sources = method.extract(movie, params, host=host, **arguments)
+    return complete_sources(sources, movie, params, **shared)

@@ -115,6 +115,8 @@ class Segmentation(dj.Computed):
         decay_time_s=null : float32    # of the transients, fitted
         rise_time_s=null : float32     # of the transients, fitted
         dff_percentile=null : float32  # of the dF/F baseline that was used
+        raw_min=null : json            # grey level at the lowest of the trace, by brightest pixels
+        raw_max=null : json            # at the highest: top_5, top_10, top_5p, top_10p, ...
         """
 
     @property
@@ -174,11 +176,12 @@ class Trace(dj.Computed):
         -> master
         -> Segmentation.Roi
         ---
-        raw : <blob>                   # denoised + residual, in units of the movie
+        raw : <blob>                   # in units of the movie; raw - denoised is the residual
         denoised : <blob>              # in units of the movie
         dff : <blob>                   # change over the running baseline, relative
         spikes : <blob>                # deconvolved activity, in units of the movie
         background=null : <blob>       # background under the ROI, in units of the movie
+        neuropil=null : <blob>         # mean of the movie in the ring around the ROI
         """
 
     def make(self, key):

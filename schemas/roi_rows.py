@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from pipeline.extraction.archive import TRACES
+from pipeline.extraction.archive import OPTIONAL, TRACES
+from pipeline.extraction.raw_range import BRIGHTEST
 from pipeline.rois import centroid_px, contour_px
 
 INSERT_BYTES = 16_000_000
@@ -29,10 +30,23 @@ def roi_rows(sources, cropped_px):
             "contour_px": contour_px(footprint, sources.frame_shape) + cropped_px,
             "accepted": bool(accepted),
             "reason": sources.reasons[roi_id],
+            **grey_levels(sources, roi_id),
             **{name: numbers[roi_id].item() for name, numbers in sources.quality._asdict().items()},
         }
 
 
+def grey_levels(sources, roi_id):
+    """Return the grey levels of a component by how many of its brightest pixels count."""
+    if sources.raw_range is None:
+        return {"raw_min": None, "raw_max": None}
+    return {
+        name: {
+            k: float(v) for k, v in zip(BRIGHTEST, levels[roi_id], strict=True) if np.isfinite(v)
+        }
+        for name, levels in zip(("raw_min", "raw_max"), sources.raw_range, strict=True)
+    }
+
+
 def rows_at_once(n_frames):
     """Return how many ROIs with their traces go into one INSERT; servers bound its size."""
-    return max(1, INSERT_BYTES // (len(TRACES) * n_frames * FLOAT_BYTES))
+    return max(1, INSERT_BYTES // ((len(TRACES) + len(OPTIONAL)) * n_frames * FLOAT_BYTES))

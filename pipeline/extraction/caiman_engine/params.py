@@ -104,6 +104,10 @@ class CaimanParams:
     dff_percentile: float | None = None
     """Percentile of the running baseline, 0 to 100; None finds the mode of each trace."""
 
+    neuropil_px: float | None = None
+    """Width of the ring around each cell whose mean is kept as its neuropil, in pixels; the ring
+    begins 2 pixels away and leaves other cells out. None: no neuropil is kept."""
+
     def __post_init__(self) -> None:
         check_one_of("model", self.model, MODELS)
         for name, (low, high) in LIMITS.items():
@@ -153,5 +157,5 @@ class CaimanParams:
     def shared(self) -> CnmfParams:
         """Return what our CNMF has as well, for the checks and measures that are the same."""
         names = ("gsig_px", "decay_time_s", "min_snr", "min_rval", "border_px")
-        same = {name: getattr(self, name) for name in (*names, "dff_window_s", "dff_percentile")}
-        return CnmfParams(**same)
+        more = ("dff_window_s", "dff_percentile", "neuropil_px")
+        return CnmfParams(**{name: getattr(self, name) for name in (*names, *more)})
