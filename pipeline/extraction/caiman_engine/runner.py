@@ -64,7 +64,9 @@ def _versions() -> dict[str, str]:
 def end_with_parent() -> None:
     """Wait until the other end of our input is closed, and end with all that we started."""
     sys.stdin.read()
-    os.killpg(os.getpgrp(), signal.SIGKILL)
+    if os.getpgrp() == os.getpid():  # else the group is not ours
+        os.killpg(os.getpgrp(), signal.SIGKILL)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def main() -> None:
