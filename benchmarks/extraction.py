@@ -28,8 +28,11 @@ from scipy import sparse
 from pipeline.simulate import (
     TWO_PHOTON_MODES,
     SimulatedMovie,
+    SimulatedVolume,
+    VolumeParams,
     match_rois,
     simulate_two_photon,
+    simulate_volume,
     trace_correlations,
 )
 from pipeline.versions import software_versions
@@ -43,24 +46,28 @@ from dataclasses import replace
 from pathlib import Path
 import numpy as np
 from pipeline.extraction.methods import find_method
-from pipeline.motion import MotionParams, correct_motion
+from pipeline.motion import MotionParams, correct_motion, missing_planes
 from pipeline.readers import open_movie
 from scipy import sparse
 
 file, out, method = sys.argv[1], Path(sys.argv[2]), find_method(sys.argv[3])
 threads = int(sys.argv[4])
 params = method.params(**json.loads(sys.argv[5]))
+motion, rate_hz = json.loads(sys.argv[6]), float(sys.argv[7])
+motion = {k: tuple(v) if isinstance(v, list) else v for k, v in motion.items()}
 seconds = []
 for part in (slice(0, 200), slice(None)):  # the first compiles
-    movie = open_movie(file, rate_hz=30.0)
+    movie = open_movie(file, rate_hz=rate_hz)
     if part.stop:
         movie = replace(movie, source=movie[part])
     started = time.perf_counter()
     corrected = out / f"corrected-{part.stop}.zarr"
-    moved = correct_motion(movie, MotionParams(), out=corrected, threads=threads)
+    moved = correct_motion(movie, MotionParams(**motion), out=corrected, threads=threads)
     params = replace(params, border_px=moved.quality.border_px)
+    if method.of_volumes:
+        params = replace(params, border_planes=missing_planes(moved.shifts_px))
     between = time.perf_counter()
-    sources = method.extract(open_movie(corrected, rate_hz=30.0), params, threads=threads)
+    sources = method.extract(open_movie(corrected, rate_hz=rate_hz), params, threads=threads)
     seconds = [between - started, time.perf_counter() - between]
 kept = sources.accepted
 sparse.save_npz(out / "footprints.npz", sparse.csc_array(sources.footprints[:, kept]))
@@ -149,7 +156,7 @@ print(json.dumps(dict(motion_s=motion_s, extraction_s=seconds, peak_mb=peak_mb))
 class Scene:
     """A kind of movie, and how cells are sought in it."""
 
-    simulate: Callable[[np.random.Generator, Path], SimulatedMovie]
+    simulate: Callable[[np.random.Generator, Path], SimulatedMovie | SimulatedVolume]
     """Writes a TIFF and returns the truth."""
 
     method: str = "cnmf"
@@ -158,6 +165,12 @@ class Scene:
     settings: str = "{}"
     """Values of its parameter set that differ from the defaults, as JSON."""
 
+    motion: str = "{}"
+    """Values of motion correction that differ from the defaults, as JSON."""
+
+    rate_hz: float = RATE_HZ
+    """Frames (volumes) per second."""
+
 
 def _two_photon(name: str) -> Scene:
     """Return the scene of a two-photon mode."""
@@ -165,7 +178,22 @@ def _two_photon(name: str) -> Scene:
     return Scene(simulate=lambda rng, out: simulate_two_photon(params, rng=rng, out=out))
 
 
+def _volume(**changes: Any) -> Scene:
+    """Return a scene of a volume; cells of 6.6 um blurred by 3 um lie on planes 5 um apart."""
+    params = VolumeParams(**changes)
+    return Scene(
+        simulate=lambda rng, out: simulate_volume(params, rng=rng, out=out),
+        method="cnmf3d",
+        settings='{"gsig_px": [1.2, 5, 5]}',
+        motion='{"max_shift_px": [2, 12, 12]}',
+        rate_hz=params.rate_hz,
+    )
+
+
+STILL = {"max_shift_px": 0.0, "max_deviation_px": 0.0, "jump_rate_hz": 0.0}
 SCENES = {name: _two_photon(name) for name in TWO_PHOTON_MODES}
+SCENES["volume"] = _volume()
+SCENES["volume-still"] = _volume(max_plane_shift_px=0.0, **STILL)
 FIGURES = ("motion_s", "extraction_s", "peak_mb", "f1", "cosine", "r_raw", "r_denoised")
 LOW_IS_BAD = ("f1", "cosine", "r_raw", "r_denoised")
 
@@ -205,6 +233,7 @@ def measure_scene(
     file = folder / "movie" / "movie.tif"
     truth = scene.simulate(np.random.default_rng(seed), file)
     arguments = [scene.method, str(options.threads), scene.settings]
+    arguments += [scene.motion, str(scene.rate_hz)]
     programs = [("ours", sys.executable, OURS_SCRIPT, arguments)]
     for name, script in (("suite2p", SUITE2P_SCRIPT), ("caiman", CAIMAN_SCRIPT)):
         interpreter = getattr(options, name)
@@ -229,7 +258,7 @@ def _run(command: list[str], name: str) -> dict[str, float] | None:
     return dict(json.loads(done.stdout.strip().splitlines()[-1]))
 
 
-def _accuracy(truth: SimulatedMovie, out: Path) -> dict[str, float]:
+def _accuracy(truth: SimulatedMovie | SimulatedVolume, out: Path) -> dict[str, float]:
     """Compare what a program found with the truth."""
     footprints, traces = _found(out, truth.movie.frame_shape)
     matches = match_rois(truth.footprints, footprints)

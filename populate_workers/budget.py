@@ -148,7 +148,10 @@ class Budget:
         tasks = self._database.roi.SegmentationTask & key
         params = (tasks * self._database.roi.SegmentationParams).fetch1("params")
         apart = CELL_GSIGS * np.asarray(params["gsig_px"], float)
-        n_cells = np.ceil([facts["n_rows"], facts["n_cols"]] / apart).prod()
+        if params.get("planes") == "each":  # a cell is seen in each plane by itself
+            apart[0] = 1
+        lengths = [facts["n_planes"], facts["n_rows"], facts["n_cols"]][-apart.size :]
+        n_cells = np.ceil(lengths / apart).prod()
         return int(TRACES * FLOAT_BYTES * n_cells * facts["n_frames"])
 
 

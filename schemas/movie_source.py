@@ -1,11 +1,14 @@
 """Which movie the ROIs of a recording are sought in: as recorded, or motion-corrected."""
 
+from dataclasses import fields, replace
 from typing import NamedTuple
 
+from pipeline.extraction.methods import why_not
+from pipeline.motion import missing_planes
 from schemas.motion import MotionCorrection, MotionParams, MotionTask
 from schemas.params import find_params
 from schemas.resources import RESOURCES
-from schemas.session import movie_arguments
+from schemas.session import RecordingInfo, movie_arguments
 from schemas.settings import ProjectError
 from schemas.store import stored_path
 
@@ -19,6 +22,23 @@ class Edge(NamedTuple):
     cropped_px: int
     """Width that was cut off."""
 
+    border_planes: int = 0
+    """Planes at each end that are missing in more than a few volumes."""
+
+    cropped_planes: int = 0
+    """Planes that were cut off at each end."""
+
+    def kept_clear(self, params):
+        """Return settings of an extraction that leave the edge without ROIs."""
+        names = [field.name for field in fields(params)]
+        widths = {"border_px": self.border_px, "border_planes": self.border_planes}
+        wider = {
+            name: max(getattr(params, name), width)
+            for name, width in widths.items()
+            if name in names
+        }
+        return replace(params, **wider)
+
 
 def movie_source(recording, motion_hash):
     """Return what `open_movie` needs for a recording, as recorded or corrected, and its edge."""
@@ -26,8 +46,24 @@ def movie_source(recording, motion_hash):
         return movie_arguments(recording), Edge(border_px=0, cropped_px=0)
     correction = (MotionCorrection & recording & {"motion_hash": motion_hash}).fetch1()
     path = stored_path(RESOURCES.get().settings, correction["movie"])
-    edge = Edge(border_px=correction["border_px"], cropped_px=correction["cropped_px"])
+    edge = Edge(**{name: correction[name] for name in Edge._fields})
+    missing = missing_planes(correction["shifts_px"])
+    edge = edge._replace(border_planes=min(edge.border_planes, missing))
     return {"path": path, "rate_hz": correction["rate_hz"]}, edge
+
+
+def check_planes(recording, method):
+    """Refuse a method that does not work on the planes of a recording, as far as they are known.
+
+    Raises
+    ------
+    ProjectError
+        If the recording is a volume and the method works on a plane, or the other way round.
+    """
+    for n_planes in (RecordingInfo & recording).to_arrays("n_planes"):
+        reason = why_not(method, n_planes=int(n_planes))
+        if reason:
+            raise ProjectError(f"{_name(recording)} {reason}")
 
 
 def motion_hash_of(recording, motion):
@@ -36,9 +72,15 @@ def motion_hash_of(recording, motion):
     if motion is not None:
         submitted &= find_params(MotionParams, motion)
     hashes = [str(motion_hash) for motion_hash in submitted.to_arrays("motion_hash")]
-    name = f"trial {recording['trial']!r} of animal {recording['animal_id']!r}"
     if motion is not None and not hashes:
+        name = _name(recording)
         raise ProjectError(f"no motion correction {motion!r} was submitted for {name}.")
     if len(hashes) > 1:
+        name = _name(recording)
         raise ProjectError(f"{name} has {len(hashes)} motion corrections; name one with --motion.")
     return hashes[0] if hashes else None
+
+
+def _name(recording):
+    """Return how messages call a recording."""
+    return f"trial {recording['trial']!r} of animal {recording['animal_id']!r}"

@@ -8,6 +8,7 @@ from schemas.settings import ProjectError
 
 DEFAULT = "default"
 ONE_PHOTON = "one-photon"
+VOLUME = "volume"
 """Names of the parameter sets that every project has."""
 
 

@@ -1,7 +1,6 @@
 """ROIs: where they come from, their footprints, and their traces."""
 
 import hashlib
-from dataclasses import replace
 from pathlib import Path
 
 import datajoint as dj
@@ -14,7 +13,7 @@ from pipeline.versions import software_versions
 from schemas.engines import find_sources
 from schemas.insertion import insert_new
 from schemas.motion import MotionCorrection, MotionTask  # noqa: F401 the tables name both
-from schemas.movie_source import motion_hash_of, movie_source
+from schemas.movie_source import check_planes, motion_hash_of, movie_source
 from schemas.params import DEFAULT, find_params
 from schemas.resources import RESOURCES
 from schemas.roi_rows import FOOTPRINTS_AT_ONCE, roi_rows, rows_at_once
@@ -89,6 +88,7 @@ class Segmentation(dj.Computed):
     rate_hz : float64                # of the traces, in frames per second
     dff_window_frames : int32        # running window of the dF/F baseline that was used
     border_px : int32                # edge without ROIs: of the parameters or the motion
+    border_planes=0 : int32          # planes at each end without ROIs, likewise
     versions : json                  # software that computed it
     """
 
@@ -99,11 +99,13 @@ class Segmentation(dj.Computed):
         -> master
         roi_id : int32                 # row of the traces, from 0
         ---
-        pixels : <blob>                # of the footprint: index in a recorded frame in C order
+        pixels : <blob>                # of the footprint: index in a recorded frame in C order,
+                                       # planes first in a volume
         weights : <blob>               # of these pixels, not negative
         centroid_row_px : float32
         centroid_col_px : float32
-        contour_px : <blob>            # (n_points, 2), rows first, closed
+        contour_px : <blob>            # (n_points, 2), rows first, closed; of a volume, in the
+                                       # plane nearest to the centroid
         accepted : bool                # by the thresholds of the parameters
         reason="" : varchar(255)       # why it was rejected
         area_px : int32
@@ -117,6 +119,7 @@ class Segmentation(dj.Computed):
         dff_percentile=null : float32  # of the dF/F baseline that was used
         raw_min=null : json            # grey level at the lowest of the trace, by brightest pixels
         raw_max=null : json            # at the highest: top_5, top_10, top_5p, top_10p, ...
+        centroid_plane_px=null : float32  # null: a movie of one plane
         """
 
     @property
@@ -136,7 +139,7 @@ class Segmentation(dj.Computed):
     def make_compute(self, key, arguments, edge, motion_hash, settings, seeds=None):
         method = find_method(settings[0])
         params = params_from_dict(method.params, settings[1])
-        params = replace(params, border_px=max(params.border_px, edge.border_px))
+        params = edge.kept_clear(params)
         resources = RESOURCES.get()
         movie = open_movie(**arguments)
         sources = find_sources(method, movie, params, seeds, cropped_px=edge.cropped_px)
@@ -144,6 +147,7 @@ class Segmentation(dj.Computed):
             save_sources(sources, folder)
         versions = software_versions() | dict(sources.versions)
         row = {"motion_hash": motion_hash, "border_px": params.border_px, "versions": versions}
+        row["border_planes"] = getattr(params, "border_planes", 0)
         return sources, edge, folder, {**row, "rate_hz": movie.require_rate_hz()}
 
     def make_insert(self, key, sources, edge, folder, row):
@@ -155,7 +159,7 @@ class Segmentation(dj.Computed):
         }
         with adopted(self, key, "sources", folder) as stored:
             self.insert1({**key, **row, "sources": stored})
-            rows = ({**key, **roi} for roi in roi_rows(sources, edge.cropped_px))
+            rows = ({**key, **roi} for roi in roi_rows(sources, edge))
             self.Roi.insert(rows, chunk_size=FOOTPRINTS_AT_ONCE)
 
 
@@ -220,16 +224,19 @@ def submit_segmentation(recordings, params=DEFAULT, motion=None, *, as_recorded=
     ------
     ProjectError
         If no motion correction of that name was submitted for a recording, or it has several
-        and none is named; or if there are no such seeds, or the method takes none.
+        and none is named, or its planes are not what the method works on; or if there are no
+        such seeds, or the method takes none.
     """
     key = find_params(SegmentationParams, params)
     seed = {"seeded_by": None, "seeds_id": None}
+    method = (SegmentationParams & key).fetch1("method")
     if seeds is not None:
-        check_takes_seeds((SegmentationParams & key).fetch1("method"))
+        check_takes_seeds(method)
     if isinstance(seeds, Path):
         seed["seeds_id"] = keep_masks(SeedMasks(), seeds)
     tasks = []
     for recording in recordings.proj().to_dicts():
+        check_planes(recording, method)
         motion_hash = None if as_recorded else motion_hash_of(recording, motion)
         if isinstance(seeds, str):
             of_movie = SegmentationTask & {"motion_hash": motion_hash}

@@ -4,35 +4,48 @@ import numpy as np
 
 from pipeline.extraction.archive import OPTIONAL, TRACES
 from pipeline.extraction.raw_range import BRIGHTEST
-from pipeline.rois import centroid_px, contour_px
+from pipeline.rois import Depth, centroid_px, contour_px
 
 INSERT_BYTES = 16_000_000
 FLOAT_BYTES = 4
 FOOTPRINTS_AT_ONCE = 500
+PLANE_NDIM = 2
 
 
-def roi_rows(sources, cropped_px):
+def roi_rows(sources, edge):
     """Yield the columns of `Segmentation.Roi` for each component, in places of recorded frames.
 
     From the corrected frames, an edge may have been cut off on each side.
     """
-    n_cols = sources.frame_shape[1]
+    shape = sources.frame_shape
+    cropped = (edge.cropped_planes, edge.cropped_px, edge.cropped_px)[-len(shape) :]
+    recorded = np.add(shape, np.multiply(2, cropped))
     for roi_id, accepted in enumerate(sources.accepted):
         footprint = sources.footprints[:, [roi_id]]
-        rows, cols = np.divmod(footprint.indices, n_cols)
-        row_px, col_px = centroid_px(footprint, sources.frame_shape)
+        places = np.unravel_index(footprint.indices, shape)
+        shifted = tuple(place + width for place, width in zip(places, cropped, strict=True))
+        *plane_px, row_px, col_px = np.add(centroid_px(footprint, shape), cropped)
         yield {
             "roi_id": roi_id,
-            "pixels": ((rows + cropped_px) * (n_cols + 2 * cropped_px) + cols + cropped_px),
+            "pixels": np.ravel_multi_index(shifted, recorded),
             "weights": footprint.data,
-            "centroid_row_px": row_px + cropped_px,
-            "centroid_col_px": col_px + cropped_px,
-            "contour_px": contour_px(footprint, sources.frame_shape) + cropped_px,
+            "centroid_plane_px": plane_px[0] if plane_px else None,
+            "centroid_row_px": row_px,
+            "centroid_col_px": col_px,
+            "contour_px": _contour_px(footprint, shape) + edge.cropped_px,
             "accepted": bool(accepted),
             "reason": sources.reasons[roi_id],
             **grey_levels(sources, roi_id),
             **{name: numbers[roi_id].item() for name, numbers in sources.quality._asdict().items()},
         }
+
+
+def _contour_px(footprint, shape):
+    """Return the outline of a component, of a volume in the plane of its centre."""
+    if len(shape) == PLANE_NDIM:
+        return contour_px(footprint, shape)
+    depth = Depth(pixels=footprint.indices, weights=footprint.data, frame_shape=shape)
+    return depth.contour_px(depth.main_plane)
 
 
 def grey_levels(sources, roi_id):

@@ -9,10 +9,11 @@ from urllib.parse import unquote, urlsplit
 
 from pipeline.extraction import CnmfParams
 from pipeline.extraction.onephoton import CnmfeParams
+from pipeline.extraction.volume import Cnmf3dParams
 from pipeline.motion import MotionParams
 from schemas import server
 from schemas.connection import Database, connect
-from schemas.params import DEFAULT, ONE_PHOTON, add_params
+from schemas.params import DEFAULT, ONE_PHOTON, VOLUME, add_params
 from schemas.settings import (
     DATAJOINT_FILE,
     SECRETS_FOLDER,
@@ -177,6 +178,7 @@ def _fill(database: Database) -> None:
         (database.motion.MotionParams, DEFAULT, MotionParams()),
         (database.roi.SegmentationParams, DEFAULT, CnmfParams()),
         (database.roi.SegmentationParams, ONE_PHOTON, CnmfeParams()),
+        (database.roi.SegmentationParams, VOLUME, Cnmf3dParams()),
     ):
         if not table & {"name": name}:
             add_params(table, name, params)

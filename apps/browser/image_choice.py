@@ -14,6 +14,8 @@ CONTRAST = (1, 99.7)
 """Percentiles of the pixels that are drawn black and white, at first."""
 
 CONTRAST_STEPS = 200
+PLANE = "plane"
+"""Name of the slider of planes."""
 
 
 class Choice(NamedTuple):
@@ -30,6 +32,9 @@ class Choice(NamedTuple):
 
     pixel_size_um: list[float] | None
     """Size of a pixel, where it is known."""
+
+    plane: int | None = None
+    """The plane of a volume."""
 
 
 def choose_image(
@@ -61,9 +66,11 @@ def choose_image(
         key="projection",
     )
     image = queries.projection(database, corrected if name == "template" else key, name)
-    image = plane_of(image, choose_plane(facts, "plane"))
+    plane = choose_plane(facts, PLANE)
+    image = plane_of(image, plane, facts["n_planes"] if facts else None)
     limits = _choose_limits(image, name)
-    return Choice(queries.PROJECTIONS[name], image, limits, facts and facts["pixel_size_um"])
+    size_um = facts and facts["pixel_size_um"]
+    return Choice(queries.PROJECTIONS[name], image, limits, size_um, plane)
 
 
 def _choose_limits(image: NDArray[Any], name: str) -> tuple[float, float]:

@@ -1,11 +1,27 @@
 """Which plane of a volume is looked at."""
 
+import re
 from typing import Any
 
 import streamlit as st
 from numpy.typing import NDArray
 
 from apps import queries
+
+
+def turn_to_plane(key: str, plane: int) -> None:
+    """Move a slider of planes, from a callback.
+
+    Parameters
+    ----------
+    key : str
+        As `choose_plane` was given.
+    plane : int
+        What is to be shown.
+    """
+    for name in st.session_state:
+        if re.fullmatch(rf"{key} of \d+", str(name)):
+            st.session_state[name] = plane
 
 
 def choose_plane(facts: queries.Key | None, key: str) -> int | None:
@@ -21,7 +37,9 @@ def choose_plane(facts: queries.Key | None, key: str) -> int | None:
     if not facts or facts["n_planes"] == 1:
         return None
     n_planes = facts["n_planes"]
-    return int(st.slider("Plane", 0, n_planes - 1, n_planes // 2, key=f"{key} of {n_planes}"))
+    name = f"{key} of {n_planes}"
+    st.session_state.setdefault(name, n_planes // 2)
+    return int(st.slider("Plane", 0, n_planes - 1, key=name))
 
 
 def plane_of(image: NDArray[Any], plane: int | None, n_planes: int | None = None) -> NDArray[Any]:

@@ -7,7 +7,8 @@ import streamlit as st
 
 from apps import queries
 from apps.browser.comparison_view import describe, show_comparison
-from apps.browser.image_choice import Choice, choose_image
+from apps.browser.image_choice import PLANE, Choice, choose_image
+from apps.browser.planes import turn_to_plane
 from apps.browser.session import with_database
 from apps.browser.steps import say_state
 from apps.browser.trace_view import show_traces
@@ -19,6 +20,9 @@ AT_FIRST = 6
 
 COLUMNS = {
     "roi_id": st.column_config.NumberColumn("ROI"),
+    "centroid_plane_px": st.column_config.NumberColumn(
+        "Plane", format="%.1f", help="of the centre, from 0"
+    ),
     "accepted": st.column_config.CheckboxColumn("Accepted"),
     "snr": st.column_config.NumberColumn("SNR", format="%.1f", help="highest transient over noise"),
     "rval": st.column_config.NumberColumn(
@@ -100,9 +104,26 @@ def _from_image(identity: str) -> None:
     _tell_table(identity)
 
 
-def _from_table(identity: str) -> None:
+def _from_table(identity: str, rois: pd.DataFrame) -> None:
     _, chosen, table = _names(identity)
+    before = st.session_state[chosen]
     st.session_state[chosen] = sorted(st.session_state[table]["selection"]["rows"])
+    _turn_to(identity, rois, before)
+
+
+def _from_list(identity: str, rois: pd.DataFrame) -> None:
+    _, chosen, table = _names(identity)
+    before = st.session_state[table]["selection"]["rows"]
+    _tell_table(identity)
+    _turn_to(identity, rois, before)
+
+
+def _turn_to(identity: str, rois: pd.DataFrame, before: list[int]) -> None:
+    """Show the plane of the ROI that was added to the selection of a volume."""
+    added = set(st.session_state[_names(identity)[1]]) - set(before)
+    planes = rois.loc[rois["roi_id"].isin(added), "centroid_plane_px"].dropna()
+    if len(planes) == 1:
+        turn_to_plane(PLANE, round(planes.iloc[0]))
 
 
 def _tell_table(identity: str) -> None:
@@ -126,6 +147,8 @@ def _show_image(
         with_rejected = st.toggle(f"also the {rejected} rejected", disabled=not rejected)
         selected = st.session_state[chosen]
         shown = rois[rois["accepted"] | with_rejected | rois["roi_id"].isin(selected)]
+        if choice.plane is not None:
+            shown = _in_plane(database, segmentation["key"], shown, choice.plane)
         outlines = Outlines(shown, selected, partial(_from_image, identity))
     image_viewer(
         choice.image,
@@ -143,6 +166,19 @@ def _show_image(
     return choice
 
 
+def _in_plane(database: Database, key: queries.Key, rois: pd.DataFrame, plane: int) -> pd.DataFrame:
+    """Return the ROIs that are seen in a plane, with their outlines there."""
+    name = f"outlines {key['segmentation_id']}"
+    kept = st.session_state.get(name)
+    if kept is None or kept[0] != plane:
+        kept = plane, queries.outlines_in_plane(database, key, plane)
+        st.session_state[name] = kept
+    outlines = kept[1]
+    seen = rois[rois["roi_id"].isin(outlines)]
+    st.caption(f"{len(seen)} of {len(rois)} ROIs are seen in plane {plane}.")
+    return seen.assign(contour_px=[outlines[roi_id] for roi_id in seen["roi_id"]])
+
+
 def _list_selected(identity: str, rois: pd.DataFrame) -> list[int]:
     """Show the selection as a list that can be changed, and return it."""
     _, chosen, _ = _names(identity)
@@ -152,8 +188,8 @@ def _list_selected(identity: str, rois: pd.DataFrame) -> list[int]:
         rois["roi_id"].tolist(),
         key=chosen,
         format_func=lambda roi_id: f"{roi_id} (rejected)" if roi_id in rejected else str(roi_id),
-        on_change=_tell_table,
-        args=(identity,),
+        on_change=_from_list,
+        args=(identity, rois),
         persist_state="session",
         placeholder="Click ROIs in the image or in the table, or choose them here",
     )
@@ -162,12 +198,14 @@ def _list_selected(identity: str, rois: pd.DataFrame) -> list[int]:
 def _show_numbers(identity: str, rois: pd.DataFrame) -> None:
     """Show the numbers of all ROIs in a table that selects."""
     st.markdown(f"**{int(rois['accepted'].sum())} accepted of {len(rois)} ROIs**")
+    is_volume = rois["centroid_plane_px"].notna().any()
+    columns = [name for name in COLUMNS if is_volume or name != "centroid_plane_px"]
     st.dataframe(
-        rois[list(COLUMNS)],
+        rois[columns],
         hide_index=True,
         height=320,
         column_config=COLUMNS,
-        on_select=partial(_from_table, identity),
+        on_select=partial(_from_table, identity, rois),
         selection_mode="multi-row",
         key=_names(identity)[2],
     )

@@ -106,6 +106,8 @@ def _outline(roi: dict[str, Any]) -> dict[str, Any]:
     """Describe the outline of a ROI and what its hover says."""
     numbers = [f"{text} {roi[name]:.2f}" for name, text in NUMBERS.items() if pd.notna(roi[name])]
     lines = [f"ROI {roi['roi_id']}", *numbers]
+    if pd.notna(roi["centroid_plane_px"]):
+        lines.append(f"centre in plane {roi['centroid_plane_px']:.1f}")
     if not roi["accepted"]:
         lines.append(f"rejected: {roi['reason']}")
     lines += [roi["note"]] if "note" in roi else []

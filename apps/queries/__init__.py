@@ -1,6 +1,7 @@
 """What the pages ask the database: from a `Database` to plain values, tables and arrays."""
 
 from apps.queries.comparison import compared
+from apps.queries.depth import outlines_in_plane
 from apps.queries.frames import corrected_movie, recorded_movie
 from apps.queries.inspection import Inspected, inspection, inspections
 from apps.queries.jobs import history, log_tail, queued, workers
@@ -53,6 +54,7 @@ __all__ = [
     "log_tail",
     "motion_names",
     "movie_facts",
+    "outlines_in_plane",
     "overview",
     "preview_crop",
     "preview_image",

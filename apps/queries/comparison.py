@@ -1,5 +1,7 @@
 """Two segmentations of one recording, ROI by ROI."""
 
+import math
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -64,13 +66,13 @@ def _accepted(
     """Return numbers, footprints and raw traces of the accepted ROIs of a segmentation."""
     query = database.roi.Segmentation.Roi * database.roi.Trace.Roi & key & {"accepted": True}
     rows = query.proj("pixels", "weights", "raw").to_dicts(order_by="roi_id")
-    n_rows, n_cols = (database.session.RecordingInfo & key).fetch1("n_rows", "n_cols")
+    shape = (database.session.RecordingInfo & key).fetch1("n_planes", "n_rows", "n_cols")
     n_frames = (database.roi.Segmentation & key).fetch1("n_frames")
     traces = np.empty((len(rows), n_frames), np.float32)
     for number, row in enumerate(rows):
         traces[number] = row["raw"]
     ids = np.array([row["roi_id"] for row in rows], np.int64)
-    return ids, _matrix(rows, n_rows * n_cols), traces
+    return ids, _matrix(rows, math.prod(shape)), traces
 
 
 def _matrix(rows: list[Key], n_pixels: int) -> sparse.csc_array:

@@ -174,10 +174,11 @@ def projection(database: Database, key: Key, name: str) -> NDArray[Any]:
 def rois(database: Database, key: Key) -> pd.DataFrame:
     """List the ROIs of a segmentation with their outlines and numbers, by ``roi_id``."""
     names = ["roi_id", "accepted", "reason", *ROI_NUMBERS]
-    places = ["centroid_row_px", "centroid_col_px", "contour_px"]
+    places = ["centroid_plane_px", "centroid_row_px", "centroid_col_px", "contour_px"]
     query = (database.roi.Segmentation.Roi & key).proj(*names[1:], *places)
     table = pd.DataFrame(query.to_dicts(order_by="roi_id"), columns=[*names, *places])
-    return table.astype({"accepted": bool} | {name: float for name in ROI_NUMBERS[1:]})
+    numbers = (*ROI_NUMBERS[1:], "centroid_plane_px")
+    return table.astype({"accepted": bool} | {name: float for name in numbers})
 
 
 def traces(

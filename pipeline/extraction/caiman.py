@@ -25,11 +25,13 @@ SAME_MEANING = {
 IGNORED = {
     "K": "the number of cells is found",
     **dict.fromkeys(("nb", "gnb", "nb_patch"), "the background of each place is its own"),
-    **dict.fromkeys(("rf", "stride", "stride_cnmf"), "the movie is not cut into patches"),
+    **dict.fromkeys(
+        ("rf", "stride", "stride_cnmf", "use_patches"), "patches follow from the memory, if needed"
+    ),
     **dict.fromkeys(("ssub", "tsub"), "the bins follow from the size and the decay time"),
     **dict.fromkeys(("method_init", "gSiz", "only_init", "init_iter"), "cells are found in rounds"),
     **dict.fromkeys(("use_cnn", "min_cnn_thr", "cnn_lowest"), "there is no network"),
-    **dict.fromkeys(("fr", "dims"), "the movie knows"),
+    **dict.fromkeys(("fr", "dims", "is3D"), "the movie knows"),
     **dict.fromkeys(("n_processes", "dview", "memory_fact", "keep_memmap"), "how work is shared"),
     **dict.fromkeys(
         ("refit", "item_name", "use_memmap", "memmap_uuid"), "no setting of the method"
@@ -38,13 +40,15 @@ IGNORED = {
 """What has no effect here, and why."""
 
 
-def translate_cnmf(values: Mapping[str, Any]) -> dict[str, Any]:
+def translate_cnmf(values: Mapping[str, Any], *, n_axes: int = 2) -> dict[str, Any]:
     """Return settings under the names of `CnmfParams`.
 
     Parameters
     ----------
     values : mapping
         CaImAn's names, flat or in groups.
+    n_axes : int
+        Axes of a frame; a single number of ``gSig`` stands for all of them.
 
     Returns
     -------
@@ -72,7 +76,7 @@ def translate_cnmf(values: Mapping[str, Any]) -> dict[str, Any]:
         )
     ours = {SAME_MEANING[name]: flat[name] for name in SAME_MEANING if flat.get(name) is not None}
     if "gsig_px" in ours:
-        ours["gsig_px"] = _pair(ours["gsig_px"])
+        ours["gsig_px"] = _each_axis(ours["gsig_px"], n_axes)
     return ours
 
 
@@ -84,8 +88,8 @@ def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def _pair(gsig: Any) -> tuple[float, ...]:
+def _each_axis(gsig: Any, n_axes: int) -> tuple[float, ...]:
     """Return one number an axis."""
     if isinstance(gsig, int | float):
-        return float(gsig), float(gsig)
+        return (float(gsig),) * n_axes
     return tuple(float(number) for number in gsig)

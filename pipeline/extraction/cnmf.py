@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from pipeline.blocks import DEFAULT_MEMORY_BYTES, DEFAULT_THREADS, Progress, no_progress
-from pipeline.checks import check_in_range
 from pipeline.extraction.collect import collect_sources, field_of
 from pipeline.extraction.merging import merge_components
 from pipeline.extraction.params import CnmfParams
@@ -27,19 +26,12 @@ from pipeline.extraction.seeding import enlarged, find_seeds, stretched
 from pipeline.extraction.sources import Sources
 from pipeline.extraction.spatial import dilated, update_footprints
 from pipeline.extraction.stream import Stream
+from pipeline.extraction.suitability import check_kept, check_movie
 from pipeline.extraction.survey import Grid, Survey, plan_grid, survey_movie
 from pipeline.extraction.temporal import Traces, autoregressive, update_traces
 from pipeline.movie import Movie
 
-PLANE_NDIM = 3
 REFINEMENTS = 2
-MIN_FRAMES = 10
-MIN_DECAY_FRAMES = 0.2
-CELL_GSIGS = 4
-"""Size of a whole cell, in half-sizes."""
-
-MIN_MEMORY_FRAMES = 64
-"""Frames, as float32, that the memory must hold for blocks and the small movie."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,16 +96,8 @@ def extract_sources(
     budget = memory_bytes // 2
     grid = plan_grid(movie, params, memory_bytes=budget)
     survey = survey_movie(movie, grid, threads=threads, memory_bytes=budget, progress=progress)
-    survey = survey.without_border(params.border_px, movie.frame_shape)
-    if survey.kept.sum() < MIN_FRAMES:
-        raise ValueError(
-            f"{movie.name} has {survey.kept.sum()} frames with a finite value and needs at least "
-            f"{MIN_FRAMES}; check how it was motion-corrected."
-        )
-    known = None if seeds is None else _known(seeds, survey, movie)
-    if known is None:
-        found = find_seeds(survey, params, threads=threads, memory_bytes=budget, progress=progress)
-        known = Model(footprints=enlarged(found.footprints, grid), calcium=found.calcium)
+    survey = survey.without_border(params.border_by_axis_px, movie.frame_shape)
+    check_kept(movie, survey)
     stream = Stream(
         movie=movie,
         fill=survey.mean,
@@ -122,11 +106,63 @@ def extract_sources(
         memory_bytes=budget,
         progress=progress,
     )
+    known = None if seeds is None else _known(seeds, survey, movie)
+    model = find_footprints(stream, survey, params, known)
+    return trace_sources(model, stream, survey, params)
+
+
+def find_footprints(
+    stream: Stream, survey: Survey, params: CnmfParams, known: Model | None = None
+) -> Model:
+    """Find cells, or begin with known footprints, and refine them.
+
+    Parameters
+    ----------
+    stream : Stream
+        The movie, which is read where its bins are not kept.
+    survey : Survey
+        Its small copy, and its bins.
+    params : CnmfParams
+        Settings.
+    known : Model, optional
+        Footprints with the traces of bins, instead of seeking cells.
+
+    Returns
+    -------
+    Model
+        Footprints, and calcium at the kept frames.
+    """
+    grid = survey.grid
+    if known is None:
+        found = find_seeds(
+            survey,
+            params,
+            threads=stream.threads,
+            memory_bytes=stream.memory_bytes,
+            progress=stream.progress,
+        )
+        known = Model(footprints=enlarged(found.footprints, grid), calcium=found.calcium)
     coarse = _coarse_stream(stream, survey)
     model = replace(known, calcium=_at_frames(known.calcium, grid, coarse))
     for _ in range(REFINEMENTS):
         model = _refined(model, coarse, survey, params)
-    model = replace(model, calcium=_at_frames(model.calcium, grid, stream))
+    return replace(model, calcium=_at_frames(model.calcium, grid, stream))
+
+
+def trace_sources(model: Model, stream: Stream, survey: Survey, params: CnmfParams) -> Sources:
+    """Read the movie for the traces of footprints, and once more for what describes them.
+
+    Parameters
+    ----------
+    model : Model
+        Footprints, with calcium at the kept frames.
+    stream : Stream
+        The movie.
+    survey : Survey
+        Mean, noise and usable pixels of the movie.
+    params : CnmfParams
+        Settings.
+    """
     traces = _traces(model, stream, survey, params, coarse=False)
     return collect_sources(model.footprints, traces, stream, survey, params)
 
@@ -169,46 +205,6 @@ def _at_frames(calcium: NDArray[np.float32], grid: Grid, stream: Stream) -> NDAr
         return calcium
     n_frames = stream.movie.n_frames
     return stretched(calcium, bin_frames=grid.bin_frames, n_frames=n_frames)[:, stream.kept]
-
-
-def check_movie(movie: Movie, params: CnmfParams, *, memory_bytes: int) -> None:
-    """Refuse a movie that CNMF of one plane cannot work on with these settings.
-
-    Raises
-    ------
-    ValueError
-        If the movie has several planes, no rate, too few frames, is smaller than a cell, or the
-        memory does not hold enough of it.
-    """
-    rate_hz = movie.require_rate_hz()
-    check_in_range("decay_time_s", params.decay_time_s, MIN_DECAY_FRAMES / rate_hz, np.inf)
-    if len(movie.shape) != PLANE_NDIM:
-        raise ValueError(
-            f"CNMF works on one plane, (n_frames, n_rows, n_cols); {movie.name} has shape "
-            f"{movie.shape}: extract each plane by itself."
-        )
-    if movie.n_frames < MIN_FRAMES:
-        raise ValueError(
-            f"{movie.name} has {movie.n_frames} frames; CNMF needs at least {MIN_FRAMES}."
-        )
-    for length, gsig_px in zip(movie.frame_shape, params.gsig_px, strict=True):
-        if CELL_GSIGS * gsig_px > length:
-            raise ValueError(
-                f"gsig_px must be at most a quarter of the frame, {length / CELL_GSIGS:g} of "
-                f"{length} pixels, for a cell to fit; got {gsig_px!r}: give the half-size of a "
-                "cell in pixels."
-            )
-    if 2 * params.border_px >= min(movie.frame_shape):
-        raise ValueError(
-            f"border_px must be below {min(movie.frame_shape) // 2}, half of a frame of "
-            f"{movie.frame_shape[0]} x {movie.frame_shape[1]} pixels; got {params.border_px}."
-        )
-    needed = 4 * MIN_MEMORY_FRAMES * math.prod(movie.frame_shape)
-    if memory_bytes < needed:
-        raise ValueError(
-            f"memory_bytes must be at least {needed} for frames of {movie.frame_shape[0]} x "
-            f"{movie.frame_shape[1]} pixels; got {memory_bytes}."
-        )
 
 
 def _traces(

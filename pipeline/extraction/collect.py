@@ -18,9 +18,7 @@ from pipeline.extraction.temporal import Traces
 
 def field_of(survey: Survey, stream: Stream, params: CnmfParams) -> Field:
     """Return the field of view of the movie."""
-    n_rows, n_cols = stream.movie.frame_shape
-    rows_px, cols_px = params.gsig_px
-    return Field((n_rows, n_cols), survey.usable, (rows_px, cols_px))
+    return Field(stream.movie.frame_shape, survey.usable, params.gsig_px)
 
 
 def collect_sources(
@@ -44,10 +42,10 @@ def collect_sources(
         window_frames=max(1, round(params.dff_window_s * rate_hz)),
         percentile=params.dff_percentile,
     )
-    n_rows, n_cols = stream.movie.frame_shape
+    frame_shape = stream.movie.frame_shape
     quality = measure(
         traces,
-        measure_shapes(images_of_active, support, footprints, (n_rows, n_cols)),
+        measure_shapes(images_of_active, support, footprints, frame_shape),
         dff=dff,
         rate_hz=rate_hz,
         decay_time_s=params.decay_time_s,
@@ -65,7 +63,7 @@ def collect_sources(
         accepted=verdict.accepted,
         reasons=verdict.reasons,
         dff_window_frames=dff.window_frames,
-        frame_shape=(n_rows, n_cols),
+        frame_shape=frame_shape,
         under=_on_all_frames(traces.background, survey.kept),
     )
 

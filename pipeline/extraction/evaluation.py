@@ -64,15 +64,21 @@ def measure_shapes(
     images: NDArray[np.float64],
     support: sparse.csc_array,
     footprints: sparse.csc_array,
-    frame_shape: tuple[int, int],
+    frame_shape: tuple[int, ...],
 ) -> Shapes:
     """Compare each footprint with its image on its support, and measure its outline."""
     columns = np.split(footprints.indices, footprints.indptr[1:-1])[: footprints.shape[1]]
     return Shapes(
         rval=spatial_correlation(images, support),
-        solidity=np.array([solidity(pixels, frame_shape) for pixels in columns], np.float32),
+        solidity=np.array([_solidity(pixels, frame_shape) for pixels in columns], np.float32),
         area_px=np.diff(footprints.indptr).astype(np.int64),
     )
+
+
+def _solidity(pixels: NDArray[np.integer], frame_shape: tuple[int, ...]) -> float:
+    """Return the solidity of a footprint as it is seen along the planes."""
+    n_rows, n_cols = frame_shape[-2:]
+    return solidity(np.unique(pixels % (n_rows * n_cols)), (n_rows, n_cols))
 
 
 def measure(

@@ -10,17 +10,16 @@ from numpy.typing import NDArray
 class Field(NamedTuple):
     """Pixels of a movie, or of its small copy."""
 
-    frame_shape: tuple[int, int]
-    """``(n_rows, n_cols)``."""
+    frame_shape: tuple[int, ...]
+    """``([n_planes,] n_rows, n_cols)``."""
 
     usable: NDArray[np.bool_]
     """Pixels that may belong to a cell or to the background, ``(n_pixels,)``."""
 
-    gsig_px: tuple[float, float]
-    """Half-size of a cell along rows and columns."""
+    gsig_px: tuple[float, ...]
+    """Half-size of a cell along each axis."""
 
     @property
-    def margin_px(self) -> tuple[int, int]:
+    def margin_px(self) -> tuple[int, ...]:
         """Half of a half-size, at least 1: how far a footprint may grow in one step."""
-        rows, cols = (max(1, math.ceil(gsig_px / 2 - 0.5)) for gsig_px in self.gsig_px)
-        return rows, cols
+        return tuple(max(1, math.ceil(gsig_px / 2 - 0.5)) for gsig_px in self.gsig_px)

@@ -13,6 +13,7 @@ from pipeline.extraction.cnmf import extract_sources
 from pipeline.extraction.onephoton import CnmfeParams, extract_sources_one_photon
 from pipeline.extraction.params import CnmfParams
 from pipeline.extraction.sources import Sources
+from pipeline.extraction.volume import Cnmf3dParams, extract_sources_3d
 
 
 class Method(NamedTuple):
@@ -33,6 +34,9 @@ class Method(NamedTuple):
     movie_copies: float = 0.0
     """Float32 copies of the whole movie that it holds, besides the memory that it is given."""
 
+    of_volumes: bool = False
+    """Whether it works on movies with planes; the others work on one plane."""
+
 
 DEFAULT_METHOD = "cnmf"
 METHODS = {
@@ -41,6 +45,7 @@ METHODS = {
     "caiman": Method(
         CaimanParams, extract_with_caiman, takes_seeds=True, is_guest=True, movie_copies=COPIES
     ),
+    "cnmf3d": Method(Cnmf3dParams, extract_sources_3d, of_volumes=True),
 }
 
 
@@ -59,6 +64,30 @@ def find_method(name: str) -> Method:
     """
     check_one_of("the method", name, tuple(METHODS))
     return METHODS[name]
+
+
+def why_not(name: str, *, n_planes: int) -> str | None:
+    """Return in words why a method does not work on a movie, or None: it does.
+
+    Parameters
+    ----------
+    name : str
+        Of a method.
+    n_planes : int
+        Of the movie.
+
+    Examples
+    --------
+    >>> why_not("cnmf", n_planes=4)
+    'has 4 planes and cnmf works on one: use parameters of cnmf3d.'
+    """
+    if find_method(name).of_volumes == (n_planes > 1):
+        return None
+    others = [other for other, method in METHODS.items() if method.of_volumes == (n_planes > 1)]
+    use = f"use parameters of {' or '.join(others)}."
+    if n_planes > 1:
+        return f"has {n_planes} planes and {name} works on one: {use}"
+    return f"has one plane and {name} works on volumes: {use}"
 
 
 def method_name(params: Any) -> str:

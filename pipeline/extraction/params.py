@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from pipeline.checks import check_in_range
 from pipeline.extraction.caiman import translate_cnmf
@@ -20,6 +20,7 @@ LIMITS = {
     "border_px": (0, 1000),
     "dff_window_s": (0.1, 36_000),
 }
+MIN_GSIG_PX = {"planes": 0.1, "rows": 1, "columns": 1}
 MAX_GSIG_PX = 100
 LIMITS_OF_OPTIONAL = {"gnb": (1, 20), "dff_percentile": (0, 100), "neuropil_px": (1, 100)}
 
@@ -33,6 +34,9 @@ class CnmfParams:
     ValueError
         If a value is out of its range.
     """
+
+    AXES: ClassVar[tuple[str, ...]] = ("rows", "columns")
+    AXES_IN_WORDS: ClassVar[str] = "two numbers, along rows and columns"
 
     gsig_px: tuple[float, ...] = (5.0, 5.0)
     """Half-size of a cell (standard deviation of its profile) along rows and columns, in pixels."""
@@ -88,12 +92,10 @@ class CnmfParams:
         for name in ("gnb", "p", "border_px"):
             if (getattr(self, name) or 0) != int(getattr(self, name) or 0):
                 raise ValueError(f"{name} must be a whole number; got {getattr(self, name)!r}.")
-        if len(self.gsig_px) != 2:  # noqa: PLR2004 - rows and columns
-            raise ValueError(
-                f"gsig_px must be two numbers, along rows and columns; got {self.gsig_px!r}."
-            )
-        for gsig_px in self.gsig_px:
-            check_in_range("gsig_px", gsig_px, 1, MAX_GSIG_PX)
+        if len(self.gsig_px) != len(self.AXES):
+            raise ValueError(f"gsig_px must be {self.AXES_IN_WORDS}; got {self.gsig_px!r}.")
+        for axis, gsig_px in zip(self.AXES, self.gsig_px, strict=True):
+            check_in_range("gsig_px", gsig_px, MIN_GSIG_PX[axis], MAX_GSIG_PX)
 
     @classmethod
     def from_caiman(cls, values: Mapping[str, Any]) -> "CnmfParams":
@@ -116,7 +118,12 @@ class CnmfParams:
         ValueError
             If a name is unknown or a value is out of its range.
         """
-        return cls(**translate_cnmf(values))
+        return cls(**translate_cnmf(values, n_axes=len(cls.AXES)))
+
+    @property
+    def border_by_axis_px(self) -> tuple[int, ...]:
+        """Pixels at both ends of each axis that belong to no cell."""
+        return self.border_px, self.border_px
 
     @property
     def min_area_px(self) -> float:

@@ -1,19 +1,20 @@
 """Where the cells are: seeds in a small movie, found in rounds on what is not yet explained."""
 
+import math
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.ndimage import maximum_filter
+from scipy.ndimage import gaussian_filter1d, maximum_filter
 
 from pipeline.blocks import Progress, no_progress
 from pipeline.extraction.background import find_blocks, median_courses, without_noise
 from pipeline.extraction.deconvolution import slow_basis
 from pipeline.extraction.field import Field
 from pipeline.extraction.params import CnmfParams
-from pipeline.extraction.spatial import dilated, update_footprints
+from pipeline.extraction.spatial import dilated, from_columns, update_footprints
 from pipeline.extraction.stream import Stream
 from pipeline.extraction.survey import Grid, Survey
 from pipeline.extraction.temporal import above_median, update_traces
@@ -37,6 +38,10 @@ LOCAL_STEPS = 5
 LOCAL_GSIGS = 2.0
 LOCAL_MIN_WEIGHT = 0.2
 TINY = 1e-30
+PLANE_NDIM = 2
+_IN_PLANE = (0.0, 0.7, 0.7)
+"""Blur that takes the noise of single pixels from a neighbour, along planes, rows and columns."""
+
 MAD_TO_SD = 1.4826
 
 
@@ -44,13 +49,13 @@ class SeedImages(NamedTuple):
     """How much each pixel of the small movie looks like the centre of a cell."""
 
     corr: NDArray[np.float32]
-    """Mean correlation with the pixels around it, ``(n_rows, n_cols)``."""
+    """Mean correlation with the pixels around it, ``([n_planes,] n_rows, n_cols)``."""
 
     pnr: NDArray[np.float32]
-    """Ratio of the peak over time to the noise, ``(n_rows, n_cols)``."""
+    """Ratio of the peak over time to the noise, of the same shape."""
 
     filtered: NDArray[np.float32]
-    """The movie, filtered for blobs of the size of a cell, ``(n_bins, n_rows, n_cols)``."""
+    """The movie, filtered for blobs of the size of a cell, ``(n_bins, …)``."""
 
 
 class Seeds(NamedTuple):
@@ -96,10 +101,9 @@ def find_seeds(
 def small_field(survey: Survey, params: CnmfParams) -> Field:
     """Return the field of view of the small movie; a pixel counts if a usable one lies in it."""
     grid = survey.grid
-    n_small = grid.shape[0] * grid.shape[1]
-    count = np.bincount(grid.cell_of_pixel[survey.usable], minlength=n_small)
-    rows_px, cols_px = params.gsig_px
-    return Field(grid.shape, count > 0, (rows_px / grid.bin_px[0], cols_px / grid.bin_px[1]))
+    count = np.bincount(grid.cell_of_pixel[survey.usable], minlength=math.prod(grid.shape))
+    sizes = zip(params.gsig_px, grid.bin_px, strict=True)
+    return Field(grid.shape, count > 0, tuple(gsig_px / width for gsig_px, width in sizes))
 
 
 def enlarged(footprints: sparse.csc_array, grid: Grid) -> sparse.csc_array:
@@ -128,13 +132,23 @@ def seed_images(rest: NDArray[np.float32], field: Field) -> SeedImages:
     return SeedImages(_local_correlation(images, filtered, field.gsig_px), pnr, filtered)
 
 
-def _blobs(image: NDArray[np.float32], gsig_px: tuple[float, float]) -> NDArray[np.float32]:
+def _blobs(image: NDArray[np.float32], gsig_px: tuple[float, ...]) -> NDArray[np.float32]:
     """Return an image smoothed to the size of a cell, minus its surround."""
     centre, surround = (
-        cv2.GaussianBlur(image, (0, 0), sigmaX=gsigs * gsig_px[1], sigmaY=gsigs * gsig_px[0])
+        _smoothed(image, tuple(gsigs * gsig for gsig in gsig_px))
         for gsigs in (CENTRE_GSIGS, SURROUND_GSIGS)
     )
     return np.asarray(centre - surround, np.float32)
+
+
+def _smoothed(image: NDArray[np.float32], sd_px: tuple[float, ...]) -> NDArray[np.float32]:
+    """Return an image or a volume blurred along each axis; beyond its ends planes repeat."""
+    if image.ndim > PLANE_NDIM:
+        planes = np.stack([_smoothed(plane, sd_px[1:]) for plane in image])
+        if not sd_px[0]:
+            return planes
+        return np.asarray(gaussian_filter1d(planes, sd_px[0], axis=0, mode="nearest"))
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), sigmaX=sd_px[1], sigmaY=sd_px[0]))
 
 
 def _noise(movie: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -152,17 +166,22 @@ def _step(n_bins: int) -> int:
 
 
 def _local_correlation(
-    rest: NDArray[np.float32], filtered: NDArray[np.float32], gsig_px: tuple[float, float]
+    rest: NDArray[np.float32], filtered: NDArray[np.float32], gsig_px: tuple[float, ...]
 ) -> NDArray[np.float32]:
-    """Return how well each pixel, filtered, follows the pixels half a cell away, on average."""
-    smooth = _unit(np.stack([cv2.GaussianBlur(image, (0, 0), sigmaX=0.7) for image in rest]))
+    """Return how well each pixel, filtered, follows the pixels half a cell away, on average.
+
+    Along the planes there is nothing half a cell away: a cell may be seen in one of them alone.
+    """
+    smooth = _unit(np.stack([_smoothed(image, _IN_PLANE[-image.ndim :]) for image in rest]))
     centre = _unit(filtered)
-    rows, cols = (max(1, round(gsig)) for gsig in gsig_px)
-    n_rows, n_cols = centre.shape[1:]
-    around = np.pad(smooth, ((0, 0), (rows, rows), (cols, cols)), mode="edge")
+    away = [max(1, round(gsig)) for gsig in gsig_px[-PLANE_NDIM:]]
+    widths = [(0, 0)] * (centre.ndim - PLANE_NDIM) + [(width, width) for width in away]
+    around = np.pad(smooth, widths, mode="edge")
+    rows, cols = away
+    n_rows, n_cols = centre.shape[-PLANE_NDIM:]
     starts = ((0, cols), (2 * rows, cols), (rows, 0), (rows, 2 * cols))
     corr = [
-        (centre * around[:, row : row + n_rows, col : col + n_cols]).sum(axis=0)
+        (centre * around[..., row : row + n_rows, col : col + n_cols]).sum(axis=0)
         for row, col in starts
     ]
     return np.asarray(np.mean(corr, axis=0), np.float32)
@@ -217,9 +236,8 @@ def _seed_round(
     good &= images.filtered.max(axis=0) >= MIN_NEW_FRACTION * known
     peaks = np.argwhere(good & (score == maximum_filter(score, size)))
     cells = [_local_cell(rest, images.filtered, peak, field) for peak in peaks]
-    weights = np.array([cell[0] for cell in cells], np.float32).reshape(-1, field.usable.size)
-    traces = np.array([cell[1] for cell in cells], np.float32).reshape(-1, len(rest))
-    return Seeds(sparse.csc_array(weights.T), traces)
+    traces = np.array([trace for _, trace in cells], np.float32).reshape(-1, len(rest))
+    return Seeds(from_columns([column for column, _ in cells], field.usable.size), traces)
 
 
 def _local_cell(
@@ -227,20 +245,32 @@ def _local_cell(
     filtered: NDArray[np.float32],
     peak: NDArray[np.int64],
     field: Field,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the image and the trace that explain most of the movie around a peak."""
-    rows, cols = np.indices(field.frame_shape)
-    away = np.hypot((rows - peak[0]) / field.gsig_px[0], (cols - peak[1]) / field.gsig_px[1])
-    pixels = np.flatnonzero(away.ravel() <= LOCAL_GSIGS)
+) -> tuple[tuple[NDArray[np.int64], NDArray[np.float32]], NDArray[np.float32]]:
+    """Return pixels with weights, and the trace, that explain most of the movie around a peak."""
+    pixels = _pixels_near(peak, field)
     patch = rest[:, pixels]
-    trace = np.maximum(filtered[:, peak[0], peak[1]], 0)
+    trace = np.maximum(filtered[:, *peak], 0)
     weights = np.zeros(pixels.size, np.float32)
     for _ in range(LOCAL_STEPS):
         weights = np.maximum(trace @ patch / max(float(trace @ trace), TINY), 0)
         trace = np.maximum(patch @ weights / max(float(weights @ weights), TINY), 0)
-    image = np.zeros(rows.size, np.float32)
-    image[pixels] = np.where(weights > LOCAL_MIN_WEIGHT * weights.max(), weights, 0)
-    return image, trace
+    bright = weights > LOCAL_MIN_WEIGHT * weights.max()
+    return (pixels[bright], weights[bright]), trace
+
+
+def _pixels_near(peak: NDArray[np.int64], field: Field) -> NDArray[np.int64]:
+    """Return the pixels within the size of a cell, in order."""
+    along = [
+        np.arange(max(0, math.floor(at - reach)), min(length, math.ceil(at + reach) + 1))
+        for at, reach, length in zip(
+            peak, LOCAL_GSIGS * np.array(field.gsig_px), field.frame_shape, strict=True
+        )
+    ]
+    places = np.meshgrid(*along, indexing="ij")
+    scaled = [(p - at) / gsig for p, at, gsig in zip(places, peak, field.gsig_px, strict=True)]
+    near = np.sqrt(np.square(scaled).sum(axis=0)) <= LOCAL_GSIGS
+    chosen = [place[near] for place in places]
+    return np.asarray(np.ravel_multi_index(chosen, field.frame_shape), np.int64)
 
 
 def _joined(one: Seeds, other: Seeds) -> Seeds:

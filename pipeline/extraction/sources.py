@@ -31,10 +31,11 @@ class Quality(NamedTuple):
     """Correlation in space of the footprint and the mean image of the active frames."""
 
     solidity: NDArray[np.float32]
-    """Area of the footprint over that of its convex hull, 0 to 1; low for a ragged one."""
+    """Area of the footprint over that of its convex hull, 0 to 1; low for a ragged one. In a
+    volume, as it is seen along the planes."""
 
     area_px: NDArray[np.int64]
-    """Number of pixels of the footprint."""
+    """Number of pixels of the footprint, in all planes."""
 
     noise: NDArray[np.float32]
     """Standard deviation of the noise of the raw trace, in units of the movie."""
@@ -91,8 +92,8 @@ class Sources:
     dff_window_frames: int
     """Length of the running window that was used; the whole movie where that is shorter."""
 
-    frame_shape: tuple[int, int]
-    """``(n_rows, n_cols)``."""
+    frame_shape: tuple[int, ...]
+    """``([n_planes,] n_rows, n_cols)``."""
 
     under: NDArray[np.float32] | None = None
     """The background under each component, ``(n_rois, n_frames)``; its mean over the footprint."""

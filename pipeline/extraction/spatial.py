@@ -1,12 +1,13 @@
 """Footprints from traces: non-negative least squares on a restricted support."""
 
+import math
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from scipy import sparse
+from scipy import ndimage, sparse
 
 from pipeline.extraction.background import LocalBackground, at_entries
 from pipeline.extraction.field import Field
@@ -22,17 +23,42 @@ MIN_RELATIVE_WEIGHT = 0.05
 
 def dilated(footprints: sparse.csc_array, field: Field) -> sparse.csc_array:
     """Widen footprints by a margin with weights of 0, ``(n_pixels, n_rois)``."""
-    rows, cols = field.margin_px
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * cols + 1, 2 * rows + 1))
+    steps = _steps(field.margin_px)
+    weight = np.zeros(field.usable.size, np.float32)
     columns = []
     for roi in range(footprints.shape[1]):
         column = slice(footprints.indptr[roi], footprints.indptr[roi + 1])
-        image = np.zeros(field.frame_shape, np.float32)
-        image.flat[footprints.indices[column]] = footprints.data[column]
-        wide = cv2.dilate((image > 0).astype(np.uint8), kernel).ravel() > 0
-        pixels = np.flatnonzero(wide & field.usable)
-        columns.append((pixels, image.flat[pixels]))
-    return _from_columns(columns, field.usable.size)
+        own = footprints.indices[column]
+        weight[own] = footprints.data[column]
+        wide = _around(own[weight[own] > 0], steps, field.frame_shape)
+        pixels = wide[field.usable[wide]]
+        columns.append((pixels, weight[pixels]))
+        weight[own] = 0
+    return from_columns(columns, field.usable.size)
+
+
+def _steps(margin_px: tuple[int, ...]) -> NDArray[np.int64]:
+    """Return the steps from a pixel to those in the ellipse around it, ``(n_steps, n_axes)``."""
+    *depth, rows, cols = margin_px
+    steps = []
+    for away in np.ndindex(*(2 * planes + 1 for planes in depth)):
+        up = np.subtract(away, depth)
+        shrunk = math.sqrt(1 - float(np.square(up / (np.array(depth) + 0.5)).sum()))
+        size = 2 * round(cols * shrunk) + 1, 2 * round(rows * shrunk) + 1
+        ellipse = np.argwhere(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, size))
+        flat = ellipse - np.array(size[::-1]) // 2
+        steps.append(np.column_stack([np.tile(up, (len(flat), 1)), flat]))
+    return np.concatenate(steps).astype(np.int64)
+
+
+def _around(
+    pixels: NDArray[np.integer], steps: NDArray[np.int64], frame_shape: tuple[int, ...]
+) -> NDArray[np.int64]:
+    """Return the pixels of the frame that are a step from any of the given ones, in order."""
+    places = np.stack(np.unravel_index(pixels, frame_shape), axis=1)
+    reached = (places[:, np.newaxis] + steps).reshape(-1, len(frame_shape))
+    inside = ((reached >= 0) & (reached < frame_shape)).all(axis=1)
+    return np.unique(np.ravel_multi_index(tuple(reached[inside].T), frame_shape))
 
 
 def update_footprints(
@@ -84,10 +110,10 @@ def update_footprints(
     error = noise[pixels] / np.sqrt(np.maximum(np.diag(gram), 1e-30))[roi_of_entry]
     weights[weights < MIN_WEIGHT_SIGMAS * error] = 0
     fitted = sparse.csc_array((weights, pixels, indptr), shape=support.shape)
-    return rescaled(connected(fitted, frame_shape=_frame_shape(stream)), calcium)
+    return rescaled(connected(fitted, frame_shape=stream.movie.frame_shape), calcium)
 
 
-def connected(footprints: sparse.csc_array, *, frame_shape: tuple[int, int]) -> sparse.csc_array:
+def connected(footprints: sparse.csc_array, *, frame_shape: tuple[int, ...]) -> sparse.csc_array:
     """Keep the heaviest connected piece of each footprint, faint pixels left out."""
     columns = []
     for roi in range(footprints.shape[1]):
@@ -99,7 +125,7 @@ def connected(footprints: sparse.csc_array, *, frame_shape: tuple[int, int]) -> 
             piece = _heaviest_piece(pixels, weights, frame_shape)
             pixels, weights = pixels[piece], weights[piece]
         columns.append((pixels, weights))
-    return _from_columns(columns, footprints.shape[0])
+    return from_columns(columns, footprints.shape[0])
 
 
 def rescaled(
@@ -114,21 +140,15 @@ def rescaled(
 
 
 def _heaviest_piece(
-    pixels: NDArray[np.integer], weights: NDArray[np.floating], frame_shape: tuple[int, int]
+    pixels: NDArray[np.integer], weights: NDArray[np.floating], frame_shape: tuple[int, ...]
 ) -> NDArray[np.bool_]:
-    """Say which pixels belong to the connected piece of the largest sum."""
-    rows, cols = np.divmod(pixels, frame_shape[1])
-    rows, cols = rows - rows.min(), cols - cols.min()
-    mask = np.zeros((rows.max() + 1, cols.max() + 1), np.uint8)
-    mask[rows, cols] = 1
-    label = cv2.connectedComponents(mask, connectivity=4)[1][rows, cols]
+    """Say which pixels belong to the connected piece of the largest sum; sides connect."""
+    places = tuple(place - place.min() for place in np.unravel_index(pixels, frame_shape))
+    mask = np.zeros([int(place.max()) + 1 for place in places], np.bool_)
+    mask[places] = True
+    labels, _ = ndimage.label(mask)
+    label = labels[places]
     return np.asarray(label == np.bincount(label, weights).argmax())
-
-
-def _frame_shape(stream: Stream) -> tuple[int, int]:
-    """Return ``(n_rows, n_cols)``."""
-    n_rows, n_cols = stream.movie.frame_shape
-    return n_rows, n_cols
 
 
 def _ones(support: sparse.csc_array) -> sparse.csc_array:
@@ -137,7 +157,7 @@ def _ones(support: sparse.csc_array) -> sparse.csc_array:
     return sparse.csc_array((ones, support.indices, support.indptr), shape=support.shape)
 
 
-def _from_columns(
+def from_columns(
     columns: Sequence[tuple[NDArray[np.integer], NDArray[np.floating]]], n_pixels: int
 ) -> sparse.csc_array:
     """Return a sparse matrix with the given pixels and weights in each column, zeros stored."""

@@ -1,5 +1,6 @@
 """The first pass: statistics of each pixel, and a small movie to find the cells in."""
 
+import math
 import warnings
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -32,11 +33,11 @@ class Grid(NamedTuple):
     bin_frames: int
     """Frames averaged into one."""
 
-    bin_px: tuple[int, int]
-    """Rows and columns averaged into one."""
+    bin_px: tuple[int, ...]
+    """Pixels along each axis averaged into one."""
 
-    shape: tuple[int, int]
-    """``(n_rows, n_cols)`` of the small movie."""
+    shape: tuple[int, ...]
+    """``([n_planes,] n_rows, n_cols)`` of the small movie."""
 
     cell_of_pixel: NDArray[np.int64]
     """Pixel of the small movie in which each pixel lies, ``(n_pixels,)``."""
@@ -73,38 +74,36 @@ class Survey:
     binned: NDArray[np.float32] | None = None
     """All pixels of the bins, ``(n_bins, n_pixels)``, NaN where all is missing; None: too large."""
 
-    def without_border(self, border_px: int, frame_shape: tuple[int, ...]) -> "Survey":
-        """Return the same with the pixels along the edges left out."""
+    def without_border(self, border_px: tuple[int, ...], frame_shape: tuple[int, ...]) -> "Survey":
+        """Return the same with the pixels at both ends of each axis left out."""
         inside = np.zeros(frame_shape, np.bool_)
-        inner = slice(border_px, -border_px or None)
-        inside[inner, inner] = True
+        inside[tuple(slice(width, -width or None) for width in border_px)] = True
         return replace(self, usable=self.usable & inside.ravel())
 
 
 def plan_grid(movie: Movie, params: CnmfParams, *, memory_bytes: int) -> Grid:
     """Choose bins that keep a cell and a transient resolved and the small movie in memory."""
-    n_rows, n_cols = movie.frame_shape
-    rows, cols = (max(1, round(gsig_px / SEED_GSIG_PX)) for gsig_px in params.gsig_px)
-    shape = -(-n_rows // rows), -(-n_cols // cols)
+    frame_shape = movie.frame_shape
+    bin_px = tuple(max(1, round(gsig_px / SEED_GSIG_PX)) for gsig_px in params.gsig_px)
+    shape = tuple(-(-length // width) for length, width in zip(frame_shape, bin_px, strict=True))
     decay_frames = params.decay_time_s * movie.require_rate_hz()
-    for_memory = _bin_that_fits(movie, SMALL_MOVIE_COPIES * shape[0] * shape[1], memory_bytes)
+    for_memory = _bin_that_fits(movie, SMALL_MOVIE_COPIES * math.prod(shape), memory_bytes)
     if for_memory > max(1.0, decay_frames):
         warnings.warn(
             f"the memory holds {movie.name} only in bins of {for_memory} frames, longer than a "
             f"transient of {decay_frames:.0f}: dim cells may be missed; give more memory_bytes.",
             stacklevel=3,
         )
-    for_pixels = _bin_that_fits(movie, BINNED_MOVIE_COPIES * n_rows * n_cols, memory_bytes)
+    for_pixels = _bin_that_fits(movie, BINNED_MOVIE_COPIES * math.prod(frame_shape), memory_bytes)
     keeps_pixels = for_pixels <= max(1.0, decay_frames / 2)
     wanted = min(round(decay_frames / BINS_PER_DECAY), movie.n_frames // MIN_BINS)
-    cell_of_pixel = (np.arange(n_rows) // rows)[:, np.newaxis] * shape[1] + (
-        np.arange(n_cols) // cols
-    )
+    along = [np.arange(length) // width for length, width in zip(frame_shape, bin_px, strict=True)]
+    cell_of_pixel = np.ravel_multi_index(np.ix_(*along), shape)
     bin_frames = max(1, wanted, for_memory, for_pixels if keeps_pixels else 1)
     return Grid(
         bin_frames=bin_frames,
         decay_bins=decay_frames / bin_frames,
-        bin_px=(rows, cols),
+        bin_px=bin_px,
         shape=shape,
         cell_of_pixel=cell_of_pixel.ravel(),
         keeps_pixels=keeps_pixels,
@@ -180,7 +179,7 @@ class _Part(NamedTuple):
 def _survey_block(block: NDArray[np.float32], grid: Grid) -> _Part:
     """Survey some frames, a whole number of bins."""
     sums, finite, binned = _sum_up(block, grid.bin_frames)
-    n_small = grid.shape[0] * grid.shape[1]
+    n_small = math.prod(grid.shape)
     small = _shrunk(binned, grid.cell_of_pixel, n_small)
     return _Part(sums, finite, small, binned if grid.keeps_pixels else None)
 

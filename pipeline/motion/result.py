@@ -15,6 +15,9 @@ from pipeline.motion.resample import NEGLIGIBLE_PX
 from pipeline.motion.similarity import crispness
 from pipeline.movie import Movie
 
+USUAL = 0.99
+"""Part of the volumes that must show a plane."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class MotionResult:
@@ -67,6 +70,36 @@ def border_px(shifts: Shifts, flags: NDArray[np.uint8]) -> Lengths:
         for part in (usable[..., 0], usable[..., 1:])
     )
     return planes, in_plane, in_plane
+
+
+def missing_planes(shifts_px: NDArray[np.floating]) -> int:
+    """Return how many planes at each end are missing in more than a hundredth of the volumes.
+
+    The largest shift of all would cost planes that one volume alone does not show: a plane is a
+    large part of a volume, as a row of pixels is not of an image.
+
+    Parameters
+    ----------
+    shifts_px : array, (n_frames, ..., 2 or 3)
+        Of the frames, as `MotionResult` has them.
+
+    Returns
+    -------
+    int
+        A plane is missing where a volume lies more than half of one away; 0 without shifts across
+        planes.
+
+    Examples
+    --------
+    >>> missing_planes(np.array([[0.2, 3, -1], [-0.9, 0, 0]]))
+    1
+    >>> missing_planes(np.array([[3.0, -1.0]]))
+    0
+    """
+    if shifts_px.shape[-1] < len(AXES):
+        return 0
+    usual = np.nanquantile(np.abs(shifts_px[..., 0]), USUAL)
+    return max(0, ceil(float(usual) - 0.5))
 
 
 def judge(

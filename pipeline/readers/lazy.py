@@ -1,9 +1,10 @@
 """Arrays that stay on disk: no file is open, and nothing is in memory, between two reads."""
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +14,9 @@ from pipeline.movie import FrameSource
 
 DROPPED = "-"
 """Letter of an axis of length 1 that is left out."""
+
+WHOLE: Mapping[str, slice] = MappingProxyType({})
+"""The part of a frame that is all of it."""
 
 
 def read_frames(read: Callable[[slice], NDArray[Any]], frames: Any, n_frames: int) -> NDArray[Any]:
@@ -83,8 +87,13 @@ class OrderedFrames:
     def __getitem__(self, frames: Any) -> NDArray[Any]:
         return read_frames(self._read, frames, self.shape[0])
 
-    def _read(self, frames: slice) -> NDArray[Any]:
-        chosen = {"T": frames, "C": self._channel}
+    def read_part(self, frames: slice, part: tuple[slice, ...]) -> NDArray[Any]:
+        """Read a part of each frame, a forward slice for each of its axes, without the rest."""
+        axes = [letter for letter in "ZYX" if letter in self._letters]
+        return self._read(frames, dict(zip(axes, part, strict=True)))
+
+    def _read(self, frames: slice, part: Mapping[str, slice] = WHOLE) -> NDArray[Any]:
+        chosen = {"T": frames, "C": self._channel, **part}
         index = tuple(chosen.get(letter, slice(None)) for letter in self._letters)
         block = np.asarray(self._array[index]).squeeze(self._dropped).transpose(self._order)
         if "T" not in self._letters:

@@ -4,6 +4,8 @@ A footprint is one column of a footprint matrix: ``(n_pixels,)`` or ``(n_pixels,
 sparse, pixels in C order. The centre of the pixel in row 3 and column 5 is the point (3, 5).
 """
 
+import math
+
 import cv2
 import numpy as np
 from contourpy import contour_generator
@@ -16,7 +18,7 @@ Footprint = NDArray[np.floating] | sparse.csc_array | sparse.coo_array
 LEVEL_LIMITS = (0.01, 0.99)
 
 
-def footprint_image(footprint: Footprint, frame_shape: tuple[int, int]) -> NDArray[np.float32]:
+def footprint_image(footprint: Footprint, frame_shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Return a footprint as an image.
 
     Parameters
@@ -24,25 +26,24 @@ def footprint_image(footprint: Footprint, frame_shape: tuple[int, int]) -> NDArr
     footprint : array or sparse array, (n_pixels,) or (n_pixels, 1)
         Weights, pixels in C order.
     frame_shape : tuple of int
-        ``(n_rows, n_cols)``.
+        ``([n_planes,] n_rows, n_cols)``.
 
     Returns
     -------
-    array, (n_rows, n_cols)
+    array, ([n_planes,] n_rows, n_cols)
         The weights.
 
     Raises
     ------
     ValueError
-        If the footprint does not have ``n_rows * n_cols`` finite, non-negative weights, or is
-        empty.
+        If the footprint does not have one finite, non-negative weight for each pixel, or is empty.
     """
     dense = footprint.todense() if sparse.issparse(footprint) else footprint
     image = np.array(dense, np.float32)
-    if image.size != frame_shape[0] * frame_shape[1]:
+    if image.size != math.prod(frame_shape):
         raise ValueError(
-            f"a footprint must have one weight for each of the {frame_shape[0]} x "
-            f"{frame_shape[1]} pixels of the frame; got {image.size}."
+            f"a footprint must have one weight for each of the {' x '.join(map(str, frame_shape))} "
+            f"pixels of the frame; got {image.size}."
         )
     if not (np.isfinite(image).all() and image.min() >= 0 and image.max() > 0):
         raise ValueError(
@@ -81,7 +82,7 @@ def footprint_mask(
     return np.asarray(image >= level * image.max())
 
 
-def centroid_px(footprint: Footprint, frame_shape: tuple[int, int]) -> tuple[float, float]:
+def centroid_px(footprint: Footprint, frame_shape: tuple[int, ...]) -> tuple[float, ...]:
     """Return the centre of mass of a footprint.
 
     Parameters
@@ -89,12 +90,12 @@ def centroid_px(footprint: Footprint, frame_shape: tuple[int, int]) -> tuple[flo
     footprint : array or sparse array, (n_pixels,) or (n_pixels, 1)
         Weights, pixels in C order.
     frame_shape : tuple of int
-        ``(n_rows, n_cols)``.
+        ``([n_planes,] n_rows, n_cols)``.
 
     Returns
     -------
     tuple of float
-        ``(row, column)`` in pixels.
+        ``([plane,] row, column)`` in planes and pixels.
 
     Raises
     ------
@@ -108,9 +109,9 @@ def centroid_px(footprint: Footprint, frame_shape: tuple[int, int]) -> tuple[flo
     """
     image = footprint_image(footprint, frame_shape).astype(np.float64)
     total = image.sum()
-    row = image.sum(axis=1) @ np.arange(frame_shape[0]) / total
-    col = image.sum(axis=0) @ np.arange(frame_shape[1]) / total
-    return float(row), float(col)
+    axes = range(image.ndim)
+    along = [image.sum(axis=tuple(other for other in axes if other != axis)) for axis in axes]
+    return tuple(float(sums @ np.arange(sums.size) / total) for sums in along)
 
 
 def contour_px(

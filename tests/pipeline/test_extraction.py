@@ -340,7 +340,7 @@ def test_progress_is_told_and_may_cancel(simulated):
 def test_a_movie_of_planes_is_refused():
     movie = Movie(source=np.zeros((50, 2, 40, 48), np.float32), rate_hz=RATE_HZ)
 
-    with pytest.raises(ValueError, match=r"works on one plane.*\(50, 2, 40, 48\).*each plane"):
+    with pytest.raises(ValueError, match=r"works on one plane.*\(50, 2, 40, 48\).*cnmf3d"):
         extract_sources(movie, PARAMS)
 
 

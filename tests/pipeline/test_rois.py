@@ -5,6 +5,7 @@ import pytest
 from scipy import sparse
 
 from pipeline.rois import (
+    Depth,
     centroid_px,
     compare_rois,
     contour_px,
@@ -159,3 +160,48 @@ def test_segmentations_of_different_recordings_are_not_compared():
 
     with pytest.raises(ValueError, match="have 30 and 29 frames; compare .* one recording"):
         compare_rois((none, none), (np.zeros((0, 30)), np.zeros((0, 29))))
+
+
+def volume_of(*planes):
+    """Return pixels and weights of a footprint whose planes are given."""
+    weights = np.stack(planes)
+    pixels = np.flatnonzero(weights)
+    return Depth(pixels=pixels, weights=weights.ravel()[pixels], frame_shape=weights.shape)
+
+
+def square(first, last, weight=1.0, shape=(12, 14)):
+    plane = np.zeros(shape)
+    plane[first:last, first:last] = weight
+    return plane
+
+
+def test_the_outline_in_a_plane_is_that_of_its_pixels():
+    depth = volume_of(square(2, 5, 0.5), square(3, 9), square(0, 0))
+
+    np.testing.assert_array_equal(depth.contour_px(1), contour_px(square(3, 9).ravel(), (12, 14)))
+    assert depth.contour_px(0)[:, 0].max() < 5
+    assert depth.contour_px(2).shape == (0, 2)
+
+
+def test_the_level_of_an_outline_is_relative_to_the_brightest_plane():
+    depth = volume_of(square(2, 5, 0.1), square(3, 9))
+
+    assert depth.contour_px(0, level=0.2).size == 0
+    assert depth.contour_px(0, level=0.05).size > 0
+
+
+@pytest.mark.parametrize(
+    ("planes", "main"),
+    [
+        ((square(0, 0), square(3, 9), square(4, 6)), 1),
+        ((square(3, 9), square(0, 0), square(3, 8)), 0),  # nothing in the middle
+    ],
+)
+def test_the_main_plane_has_an_outline(planes, main):
+    assert volume_of(*planes).main_plane == main
+
+
+def test_the_centroid_of_a_volume_has_a_plane_first():
+    footprint = np.stack([square(2, 5), square(2, 5), square(2, 5, 2.0)]).ravel()
+
+    assert centroid_px(footprint, (3, 12, 14)) == pytest.approx((1.25, 3, 3))

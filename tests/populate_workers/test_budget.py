@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from benchmarks import probe
+from pipeline.extraction.volume import Cnmf3dParams
 from pipeline.motion import MotionParams
+from pipeline.simulate import VolumeParams, simulate_volume
 from populate_workers import machine, queue
 from populate_workers.budget import Budget, Need
 from populate_workers.children import NURSERY
@@ -25,6 +27,7 @@ from schemas.settings import SETTINGS_FILE, load_settings
 from tests.populate_workers.conftest import configure
 
 pytestmark = pytest.mark.db
+VOLUME = VolumeParams(n_frames=200, n_planes=6, n_rows=96, n_cols=96, n_cells=20, max_shift_px=2)
 
 
 @pytest.fixture
@@ -57,6 +60,26 @@ def test_a_job_takes_no_more_than_was_estimated(embedded, take_in):
     size = sum(f.stat().st_size for f in (embedded.settings.store / stored.path).rglob("*"))
     (motion,) = embedded.motion.MotionTask().keys()
     assert size < budget.need("motion_correction", motion).disk_bytes < 10 * size
+
+
+@pytest.mark.parametrize("planes", ["together", "each"])
+def test_a_job_on_a_volume_takes_no_more_than_was_estimated(embedded, planes):
+    path = embedded.settings.roots["data"] / "volume.npy"
+    simulated = simulate_volume(VOLUME, rng=np.random.default_rng(0), out=path)
+    ingest(Trial(animal="m", session="2026-11-22", trial="t", rate_hz=10.0), [path])
+    add_params(embedded.roi.SegmentationParams, planes, Cnmf3dParams(planes=planes, p=1))
+    submit_segmentation(embedded.session.Recording(), planes)
+    assert {outcome.error for outcome in work(embedded)} == {None}
+    budget = Budget(embedded)
+
+    for row in embedded.worker.RunLog().to_dicts():
+        need = budget.need(row["step"], row["job_key"])
+        assert 0.2 * need.memory_bytes < row["peak_memory_bytes"] < need.memory_bytes, row["step"]
+    stored = embedded.roi.Segmentation.fetch1("sources")
+    size = sum(f.stat().st_size for f in (embedded.settings.store / stored.path).rglob("*"))
+    (task,) = embedded.roi.SegmentationTask().keys()
+    assert simulated.movie.is_volume
+    assert size < budget.need("segmentation", task).disk_bytes
 
 
 def test_a_job_waits_for_memory_that_others_have(small):

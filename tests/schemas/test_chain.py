@@ -241,7 +241,7 @@ def test_parameter_set_never_changes(database):
         add_params(table, "strict", CnmfParams(min_snr=6))
     with pytest.raises(ProjectError, match="stored already, under 'strict'"):
         add_params(table, "stricter", CnmfParams(min_snr=5))
-    names = "default, one-photon, strict"
+    names = "default, one-photon, strict, volume"
     with pytest.raises(ProjectError, match=f"no parameter set 'bold'; there are: {names}"):
         submit_segmentation(database.session.Recording(), "bold")
 

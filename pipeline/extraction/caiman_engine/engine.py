@@ -20,9 +20,9 @@ from pipeline.extraction.caiman_engine.exchange import read_found, write_movie
 from pipeline.extraction.caiman_engine.guest import INSTALL, Guest, GuestError, find_interpreter
 from pipeline.extraction.caiman_engine.names import to_caiman_names
 from pipeline.extraction.caiman_engine.params import CaimanParams
-from pipeline.extraction.cnmf import MIN_FRAMES, check_movie
 from pipeline.extraction.sources import Sources
 from pipeline.extraction.stream import Stream
+from pipeline.extraction.suitability import MIN_FRAMES, check_movie
 from pipeline.extraction.survey import Survey, plan_grid, survey_movie
 from pipeline.movie import Movie
 
@@ -121,7 +121,7 @@ def _surveyed(
     grid = plan_grid(movie, shared, memory_bytes=memory_bytes)._replace(keeps_pixels=False)
     survey = survey_movie(
         movie, grid, threads=threads, memory_bytes=memory_bytes, progress=progress
-    ).without_border(params.border_px, movie.frame_shape)
+    ).without_border(shared.border_by_axis_px, movie.frame_shape)
     if survey.kept.sum() < MIN_FRAMES:
         raise ValueError(
             f"{movie.name} has {survey.kept.sum()} frames with a finite value and needs at least "

@@ -35,7 +35,7 @@ class SeedImages(NamedTuple):
 
 
 def high_pass(
-    image: NDArray[np.float32], gsig_px: tuple[float, float], *, out: NDArray[np.float32]
+    image: NDArray[np.float32], gsig_px: tuple[float, ...], *, out: NDArray[np.float32]
 ) -> None:
     """Filter an image with a truncated Gaussian less its mean, so that smooth light vanishes.
 
@@ -56,7 +56,7 @@ def high_pass(
 
 
 def seed_images(
-    movie: NDArray[np.float32], gsig_px: tuple[float, float]
+    movie: NDArray[np.float32], gsig_px: tuple[float, ...]
 ) -> tuple[SeedImages, NDArray[np.float32]]:
     """Rate each pixel of a movie as a seed.
 
@@ -104,7 +104,7 @@ def noise_of(movie: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def pick_seeds(
-    images: SeedImages, gsig_px: tuple[float, float], *, min_corr: float, min_pnr: float
+    images: SeedImages, gsig_px: tuple[float, ...], *, min_corr: float, min_pnr: float
 ) -> NDArray[np.int64]:
     """Return the places where a cell is started: local maxima above both thresholds.
 

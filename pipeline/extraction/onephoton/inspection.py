@@ -19,7 +19,7 @@ class Inspection(NamedTuple):
     images: SeedImages
     """In bins of pixels."""
 
-    bin_px: tuple[int, int]
+    bin_px: tuple[int, ...]
     """Rows and columns of the movie in a bin."""
 
     bin_frames: int
@@ -67,7 +67,7 @@ def inspect_seeds(
 
 def seed_places_px(
     images: SeedImages,
-    bin_px: tuple[int, int],
+    bin_px: tuple[int, ...],
     params: CnmfeParams,
 ) -> NDArray[np.float64]:
     """Return where cells would be started, ``(n_seeds, 2)`` in pixels of the movie, rows first.

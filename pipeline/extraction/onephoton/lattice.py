@@ -57,7 +57,7 @@ class Lattice(NamedTuple):
 
 
 def make_lattice(
-    frame_shape: tuple[int, int], usable: NDArray[np.bool_], block_px: tuple[int, int]
+    frame_shape: tuple[int, ...], usable: NDArray[np.bool_], block_px: tuple[int, int]
 ) -> Lattice:
     """Cut an image into blocks.
 

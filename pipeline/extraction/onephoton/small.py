@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from pipeline.blocks import Progress
-from pipeline.extraction.cnmf import MIN_FRAMES, check_movie
 from pipeline.extraction.field import Field
 from pipeline.extraction.onephoton.images import noise_of
 from pipeline.extraction.onephoton.lattice import Lattice, make_lattice
 from pipeline.extraction.onephoton.params import CnmfeParams
 from pipeline.extraction.onephoton.ring import RingBackground, fit_gain, fit_ring
+from pipeline.extraction.suitability import check_kept, check_movie
 from pipeline.extraction.survey import Grid, Survey, survey_movie
 from pipeline.movie import Movie
 
@@ -147,12 +147,8 @@ def prepare_small(
     survey = survey_movie(
         movie, grid, threads=threads, memory_bytes=memory_bytes, progress=progress
     )
-    survey = survey.without_border(params.border_px, movie.frame_shape)
-    if survey.kept.sum() < MIN_FRAMES:
-        raise ValueError(
-            f"{movie.name} has {survey.kept.sum()} frames with a finite value and needs at least "
-            f"{MIN_FRAMES}; check how it was motion-corrected."
-        )
+    survey = survey.without_border(params.shared.border_by_axis_px, movie.frame_shape)
+    check_kept(movie, survey)
     small = make_small(survey, params)
     first = small.background(no_cells(small))
     noise = noise_of(first.subtract(slice(None), small.frames))
