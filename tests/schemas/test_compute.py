@@ -63,6 +63,7 @@ def test_segmentation(arguments, tmp_path):
         None, {}, arguments, Edge(4, 0), None, ("cnmf", params_to_dict(CnmfParams(border_px=2)))
     )
 
+    assert row.pop("versions")["numpy"] == np.__version__
     assert row == {"motion_hash": None, "border_px": 4, "border_planes": 0, "rate_hz": 30.0}
     assert len(sources.accepted) > 0
     assert folder.is_relative_to(tmp_path / "store")
