@@ -5,6 +5,7 @@ import streamlit as st
 
 from apps import queries
 from apps.browser.image_choice import Choice
+from apps.browser.planes import rois_in_plane
 from apps.browser.viewer import Outlines, image_viewer
 from pipeline.plots import roi_color
 from schemas.connection import Database
@@ -112,7 +113,9 @@ def _show_images(
     chosen = table.iloc[[row for row in picked["selection"]["rows"] if row < len(table)]]
     columns = st.columns(2, gap="medium")
     for column, side, segmentation in zip(columns, SIDES, segmentations, strict=True):
-        rois = coloured(queries.rois(database, segmentation["key"]), table, side)
+        rois = queries.rois(database, segmentation["key"])
+        rois = rois_in_plane(database, segmentation["key"], rois, choice.plane)
+        rois = coloured(rois, table, side)
         with column:
             st.caption(f"{SIDES[side].capitalize()}: {segmentation['name']}")
             image_viewer(

@@ -8,7 +8,7 @@ import streamlit as st
 from apps import queries
 from apps.browser.comparison_view import describe, show_comparison
 from apps.browser.image_choice import PLANE, Choice, choose_image
-from apps.browser.planes import turn_to_plane
+from apps.browser.planes import rois_in_plane, turn_to_plane
 from apps.browser.session import with_database
 from apps.browser.steps import say_state
 from apps.browser.trace_view import show_traces
@@ -148,7 +148,9 @@ def _show_image(
         selected = st.session_state[chosen]
         shown = rois[rois["accepted"] | with_rejected | rois["roi_id"].isin(selected)]
         if choice.plane is not None:
-            shown = _in_plane(database, segmentation["key"], shown, choice.plane)
+            n_there = len(shown)
+            shown = rois_in_plane(database, segmentation["key"], shown, choice.plane)
+            st.caption(f"{len(shown)} of {n_there} ROIs are seen in plane {choice.plane}.")
         outlines = Outlines(shown, selected, partial(_from_image, identity))
     image_viewer(
         choice.image,
@@ -164,19 +166,6 @@ def _show_image(
             "region. Drag to move; Ctrl and wheel to zoom; double click for the whole image."
         )
     return choice
-
-
-def _in_plane(database: Database, key: queries.Key, rois: pd.DataFrame, plane: int) -> pd.DataFrame:
-    """Return the ROIs that are seen in a plane, with their outlines there."""
-    name = f"outlines {key['segmentation_id']}"
-    kept = st.session_state.get(name)
-    if kept is None or kept[0] != plane:
-        kept = plane, queries.outlines_in_plane(database, key, plane)
-        st.session_state[name] = kept
-    outlines = kept[1]
-    seen = rois[rois["roi_id"].isin(outlines)]
-    st.caption(f"{len(seen)} of {len(rois)} ROIs are seen in plane {plane}.")
-    return seen.assign(contour_px=[outlines[roi_id] for roi_id in seen["roi_id"]])
 
 
 def _list_selected(identity: str, rois: pd.DataFrame) -> list[int]:
