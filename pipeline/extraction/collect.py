@@ -6,7 +6,7 @@ from scipy import sparse
 
 from pipeline.extraction.background import LocalBackground, at_entries
 from pipeline.extraction.dff import delta_f_over_f
-from pipeline.extraction.evaluation import active_frames, judge, measure, measure_shapes
+from pipeline.extraction.evaluation import active_frames, judge, measure, measure_shapes, too_large
 from pipeline.extraction.field import Field
 from pipeline.extraction.params import CnmfParams
 from pipeline.extraction.seeding import averaged
@@ -52,9 +52,11 @@ def collect_sources(
         decay_time_s=params.decay_time_s,
     )
     field = field_of(survey, stream, params)
-    cells = judge(quality, params).accepted
+    large = too_large(footprints, params)
+    cells = judge(quality, params, large).accepted
     shadows = find_shadows(footprints, traces.calcium, field, cells=cells)
-    verdict = judge(quality, params, shadows)
+    others = ["; ".join(filter(None, both)) for both in zip(large, shadows, strict=True)]
+    verdict = judge(quality, params, others)
     spikes = np.array([part.spikes for part in traces.deconvolved], np.float32)
     return Sources(
         footprints=footprints,

@@ -51,7 +51,7 @@ def judge(quality: Quality, params: CnmfParams, others: Sequence[str] | None = N
 
 def _failed(quality: Quality, roi: int, params: CnmfParams) -> list[str]:
     """Return in words which thresholds a component does not reach."""
-    low = [
+    return [
         f"{name} {value:.2f} is below {limit:g}"
         for name, value, limit in (
             ("snr", quality.snr[roi], params.min_snr),
@@ -61,8 +61,22 @@ def _failed(quality: Quality, roi: int, params: CnmfParams) -> list[str]:
         )
         if not value >= limit  # also NaN
     ]
-    area_px, most = quality.area_px[roi], params.max_area_px
-    return [*low, f"area_px {area_px} is above {most:.0f}"] if area_px > most else low
+
+
+def too_large(footprints: sparse.csc_array, params: CnmfParams) -> list[str]:
+    """Say of each footprint that it is too large for a cell, if it is.
+
+    The effective area is that of a footprint of equal weights that is as spread out: a faint rim
+    hardly counts. That of a Gaussian is the ellipse of two half-sizes.
+    """
+    total = np.asarray(footprints.sum(axis=0), np.float64).ravel()
+    power = np.asarray(footprints.power(2).sum(axis=0), np.float64).ravel()
+    areas_px = total**2 / np.maximum(power, 1e-30)
+    most = params.max_area_px
+    return [
+        f"effective area {area_px:.0f} px is above {most:.0f}" if area_px > most else ""
+        for area_px in areas_px
+    ]
 
 
 class Shapes(NamedTuple):

@@ -72,8 +72,8 @@ class CnmfParams:
     """Smallest part of its convex hull that a footprint fills, to be accepted."""
 
     max_radius_gsigs: float = 2.25
-    """Largest footprint to be accepted: the area of an ellipse with half axes of so many half-sizes
-    of a cell; what is larger is neuropil."""
+    """Largest footprint to be accepted: its effective area is that of an ellipse with half axes of
+    so many half-sizes of a cell, where that of a Gaussian has two; what is larger is neuropil."""
 
     border_px: int = 0
     """Pixels along each edge that belong to no cell; after motion correction, its largest shift."""
@@ -137,7 +137,7 @@ class CnmfParams:
 
     @property
     def max_area_px(self) -> float:
-        """Largest area to be accepted; in a volume, that of an ellipsoid."""
+        """Largest effective area to be accepted; in a volume, that of an ellipsoid."""
         *planes, rows, cols = self.gsig_px
         area = math.pi * rows * cols * self.max_radius_gsigs**2
         return area * max([1.0, *(4 / 3 * self.max_radius_gsigs * depth for depth in planes)])

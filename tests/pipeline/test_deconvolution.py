@@ -209,3 +209,27 @@ def test_a_slow_baseline_is_told_from_calcium():
 
 def test_a_short_trace_has_a_constant_baseline():
     assert slow_basis(100, 20).tolist() == [pytest.approx([0.1] * 100)]
+
+
+@pytest.mark.parametrize(
+    ("noise", "least_spikes", "least_calcium", "most_off"),
+    [(0.1, 0.97, 0.995, 1.3), (0.3, 0.9, 0.98, 1.3), (0.8, 0.65, 0.92, 1.7)],
+)
+def test_spikes_and_time_constants_at_three_levels_of_noise(
+    noise, least_spikes, least_calcium, most_off
+):
+    width = np.ones(7)  # a spike counts as found within three frames
+    spike_corr, calcium_corr, factors = [], [], []
+    for seed in range(6):
+        trace, calcium, spikes = planted(SECOND_ORDER, noise=noise, n_frames=3000, seed=seed)
+        level = noise_level(trace)
+        coefficients = fit_coefficients(trace, order=2, noise=level, decay_frames=28)
+        found = deconvolve(trace, coefficients=coefficients, noise=level)
+        wide = (np.convolve(values, width, "same") for values in (found.spikes, spikes))
+        spike_corr.append(np.corrcoef(*wide)[0, 1])
+        calcium_corr.append(np.corrcoef(found.calcium, calcium)[0, 1])
+        factors.append(time_constants_of(coefficients)[0] / 20)
+
+    assert np.mean(spike_corr) > least_spikes
+    assert np.mean(calcium_corr) > least_calcium
+    assert np.exp(np.abs(np.log(factors)).max()) < most_off

@@ -24,7 +24,7 @@ from pipeline.extraction.evaluation import (
 )
 from pipeline.extraction.field import Field
 from pipeline.extraction.merging import merge_components
-from pipeline.extraction.seeding import enlarged, stretched
+from pipeline.extraction.seeding import averaged, enlarged, stretched
 from pipeline.extraction.spatial import connected, dilated, rescaled, update_footprints
 from pipeline.extraction.stream import Stream
 from pipeline.extraction.survey import plan_grid, survey_movie
@@ -462,3 +462,26 @@ def test_small_footprints_are_enlarged():
 
     expected = np.kron(np.arange(9).reshape(3, 3), np.ones((2, 2)))[:5]
     np.testing.assert_array_equal(large.toarray()[:, 0].reshape(5, 6), expected)
+
+
+def test_traces_are_averaged_over_the_kept_frames_of_each_bin():
+    kept = np.array([True, True, False, True, False, False, True])
+
+    means = averaged(np.array([[1.0, 3.0, 5.0, 7.0]], np.float32), kept=kept, bin_frames=2)
+
+    np.testing.assert_allclose(means, [[2, 5, 0, 7]])
+
+
+def test_bins_across_blocks_are_those_of_one_block(frames):
+    movie = Movie(source=frames, rate_hz=30.0)
+    grid = plan_grid(movie, CnmfParams(gsig_px=(2, 2)), memory_bytes=10**9)
+    grid = grid._replace(bin_frames=7)
+    whole, cut = (
+        survey_movie(movie, grid, threads=2, memory_bytes=memory, progress=no_progress)
+        for memory in (10**9, 6 * 3 * 4 * frames[0].size * 5)
+    )
+
+    np.testing.assert_allclose(cut.binned, whole.binned, rtol=1e-6)
+    np.testing.assert_allclose(cut.small, whole.small, rtol=1e-6)
+    plain = [frames[start : start + 7].mean(axis=0) for start in range(0, len(frames), 7)]
+    np.testing.assert_allclose(whole.binned, np.reshape(plain, whole.binned.shape), rtol=1e-5)

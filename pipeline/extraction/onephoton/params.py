@@ -15,8 +15,6 @@ LIMITS = {
     "min_asymmetry": (-100, 100),
 }
 
-MAX_RADIUS_GSIGS = 1000.0
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CnmfeParams:
@@ -126,6 +124,4 @@ class CnmfeParams:
     def shared(self) -> CnmfParams:
         """Return what CNMF has as well; the background it has left to fit is one constant."""
         names = CnmfParams.__dataclass_fields__.keys() & self.__dataclass_fields__.keys()
-        values = {name: getattr(self, name) for name in names}
-        # a cell out of focus has no size of its own
-        return CnmfParams(gnb=1, max_radius_gsigs=MAX_RADIUS_GSIGS, **values)
+        return CnmfParams(gnb=1, **{name: getattr(self, name) for name in names})

@@ -32,9 +32,9 @@ class Cnmf3dParams(CnmfParams):
     """Smallest correlation in space of footprint and active frames to be accepted; lower than in a
     plane, as more of the pixels of a cell lie at its faint edge."""
 
-    max_radius_gsigs: float = 3.0
-    """Largest footprint to be accepted: the volume of an ellipsoid with half axes of so many
-    half-sizes of a cell; more than in a plane, as optics lengthen a cell along the axis."""
+    max_radius_gsigs: float = 2.75
+    """Largest footprint to be accepted: its effective volume is that of an ellipsoid with half axes
+    of so many half-sizes of a cell, where that of a Gaussian has 2.2."""
 
     planes: str = "together"
     """'together' looks for cells that reach through planes, 'each' looks for the cells of every
