@@ -7,7 +7,7 @@ import pandas as pd
 import typer
 
 from apps import queries
-from apps.tables import check_table_file, save_table
+from apps.table_files import check_table_file, save_table
 from pipeline.stimuli import choose_columns, read_stimulus_table
 from schemas import stimuli
 from schemas.connection import connect
