@@ -35,6 +35,20 @@ def test_ring_lies_around_its_cell_and_on_no_other(discs):
         assert distance.max() < 5 + GAP_PX + 4 + 1
 
 
+def test_a_ring_of_a_volume_has_depth():
+    shape = (9, 30, 30)
+    planes, rows, cols = np.mgrid[: shape[0], : shape[1], : shape[2]]
+    ball = (planes - 4) ** 2 + (rows - 15) ** 2 + (cols - 12) ** 2 < 16
+
+    ring = surrounds(sparse.csc_array(ball.reshape(-1, 1).astype(float)), shape, width_px=2)
+
+    found = np.unravel_index(ring.indices, shape)
+    distance = np.sqrt((found[0] - 4) ** 2 + (found[1] - 15) ** 2 + (found[2] - 12) ** 2)
+    assert len(set(found[0])) == 9
+    assert distance.min() > 4 + GAP_PX - 1
+    assert distance.max() < 4 + GAP_PX + 2 + 1
+
+
 def test_a_ring_without_room_is_wider_or_empty():
     full = np.ones((30, 30))
     full[0, :10] = 0
