@@ -18,9 +18,6 @@ from pipeline.movie import Movie
 GAP_PX = 2.0
 """Distance from the footprint at which the ring begins: light of the cell reaches beyond it."""
 
-FAR = 1e6
-"""Distance of planes, which lie further apart than pixels: a ring is in the planes of its cell."""
-
 MIN_PIXELS = 20
 WIDEST = 3
 """How many times as wide a ring may become that has too few pixels."""
@@ -72,8 +69,7 @@ def _ring(
     )
     outside = np.ones(free[box].shape, np.bool_)
     outside[tuple(place - part.start for place, part in zip(places, box, strict=True))] = False
-    spacing = [FAR] * (free.ndim - 2) + [1, 1]
-    distance = distance_transform_edt(outside, sampling=spacing)
+    distance = distance_transform_edt(outside)
     inside = np.zeros(outside.shape, np.bool_)
     for times in range(1, WIDEST + 1):
         inside = free[box] & (distance > GAP_PX) & (distance <= GAP_PX + times * width_px)

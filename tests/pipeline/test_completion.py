@@ -135,13 +135,3 @@ def test_sources_are_completed(simulated):
 def test_the_width_of_the_ring_is_checked(kind):
     with pytest.raises(ValueError, match="neuropil_px must be between 1 and 100; got 0"):
         kind(neuropil_px=0)
-
-
-def test_rings_of_a_volume_lie_in_the_planes_of_the_cell(discs):
-    planes = sparse.csc_array((SHAPE[0] * SHAPE[1], 3), dtype=np.float32)
-    volume = sparse.csc_array(sparse.vstack([planes, discs, discs, planes]))
-    rings = surrounds(volume, (4, *SHAPE), width_px=4)
-    flat = surrounds(discs, SHAPE, width_px=4)
-
-    expected = sparse.vstack([planes, flat, flat, planes])
-    assert (sparse.csc_array(expected) != rings).nnz == 0
