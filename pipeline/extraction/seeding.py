@@ -169,6 +169,7 @@ def _seed_round(
     good &= images.peak >= MIN_NEW_FRACTION * known
     peaks = np.argwhere(good & (score == maximum_filter(score, size)))
     cells = [_local_cell(rest, images.filtered, peak, field) for peak in peaks]
+    cells = [cell for cell in cells if cell[0][0].size]  # the filter may peak beside the light
     traces = np.array([trace for _, trace in cells], np.float32).reshape(-1, len(rest))
     return Seeds(from_columns([column for column, _ in cells], field.usable.size), traces)
 

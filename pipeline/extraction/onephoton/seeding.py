@@ -115,6 +115,7 @@ def _round(
         if field.usable[row * field.frame_shape[1] + col]
         and rest[:, row, col].max() >= MIN_NEW_FRACTION * peak[row, col]
     ]
+    cells = [cell for cell in cells if cell.pixels.size]  # the filter may peak beside the light
     traces = np.array([cell.course for cell in cells], np.float32).reshape(-1, len(rest))
     return Cells(_from_columns(cells, field.usable.size), traces)
 
