@@ -20,7 +20,7 @@ demo: install ## simulate a movie, take it through every step, and show it in th
 	$(BIN)/mesmerize demo $(ARGS)
 
 test: install ## run the whole test suite
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 check: install ## check format, lint and types
 	$(BIN)/ruff format --check

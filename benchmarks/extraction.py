@@ -121,8 +121,9 @@ options = cnmf_params.CNMFParams(
         min_SNR=2.0, rval_thr=0.8, use_cnn=False,
     )
 )
-model = cnmf.CNMF(n_processes=1, params=options, dview=None).fit(images)
-model = model.refit(images)
+model = cnmf.CNMF(n_processes=1, params=options, dview=None)
+model = model.fit(images) or model  # some versions return it
+model = model.refit(images) or model
 model.estimates.evaluate_components(images, options)
 seconds = time.perf_counter() - between
 good = model.estimates.idx_components

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pipeline.extraction.methods import find_method
 from populate_workers import machine
 from schemas.connection import Database
 
@@ -15,6 +16,12 @@ FOR_JOBS = 0.85
 PROCESS_BYTES = 350_000_000
 """A process with all libraries, and what a step keeps besides the blocks that it works on."""
 
+GUEST_BYTES = 900_000_000
+"""An interpreter with the libraries of another engine."""
+
+FILES = 2
+"""Copies of the movie, as float32, in files between us and another engine."""
+
 MOVIE_COPIES = 4
 """Float32 copies of a movie that a step makes of one that fits its memory whole."""
 
@@ -23,8 +30,12 @@ IMAGES = 6
 """Images of a frame's size that a step stores, at most."""
 
 VIDEO_BYTES = 50_000_000
-TRACES = 4
-"""Traces of each ROI in the store."""
+TRACES = 7
+"""Traces of each ROI in the store: six kinds, and courses of the background, of which there are
+fewer."""
+
+INTERPOLATED_BYTES = 12
+"""What the store holds for each place between which the background of a pixel is interpolated."""
 
 CELL_GSIGS = 2
 """Centres of cells lie at least so many half-sizes apart."""
@@ -122,12 +133,22 @@ class Budget:
         memory_bytes = PROCESS_BYTES + min(plan, MOVIE_COPIES * movie_bytes)
         images_bytes = IMAGES * FLOAT_BYTES * frame
         if step == "segmentation":
-            return Need(memory_bytes, self._traces_bytes(key, found[0]))
+            guest = self._guest_need(key, movie_bytes)
+            sources_bytes = self._sources_bytes(key, found[0])
+            return Need(memory_bytes + guest.memory_bytes, sources_bytes + guest.disk_bytes)
         more = {"motion_correction": movie_bytes, "motion_preview": VIDEO_BYTES}
         return Need(memory_bytes, images_bytes + more.get(step, 0))
 
-    def _traces_bytes(self, key: dict[str, Any], facts: dict[str, Any]) -> int:
-        """Return what the traces of as many cells take as fit into a frame."""
+    def _guest_need(self, key: dict[str, Any], movie_bytes: int) -> Need:
+        """Return what an engine in an interpreter of its own takes besides; mostly nothing."""
+        tasks = self._database.roi.SegmentationTask & key
+        method = find_method((tasks * self._database.roi.SegmentationParams).fetch1("method"))
+        if not method.is_guest:
+            return Need(0, 0)
+        return Need(GUEST_BYTES + int(method.movie_copies * movie_bytes), FILES * movie_bytes)
+
+    def _sources_bytes(self, key: dict[str, Any], facts: dict[str, Any]) -> int:
+        """Return what the traces of as many cells take as fit into a frame, and the background."""
         tasks = self._database.roi.SegmentationTask & key
         params = (tasks * self._database.roi.SegmentationParams).fetch1("params")
         apart = CELL_GSIGS * np.asarray(params["gsig_px"], float)
@@ -135,7 +156,8 @@ class Budget:
             apart[0] = 1
         lengths = [facts["n_planes"], facts["n_rows"], facts["n_cols"]][-apart.size :]
         n_cells = np.ceil(lengths / apart).prod()
-        return int(TRACES * FLOAT_BYTES * n_cells * facts["n_frames"])
+        background = INTERPOLATED_BYTES * 2**apart.size * np.prod(lengths)
+        return int(TRACES * FLOAT_BYTES * n_cells * facts["n_frames"] + background)
 
 
 def _existing(folder: Path) -> Path:

@@ -206,10 +206,14 @@ def _reason(error: BaseException, database: Database) -> str:
 
 
 def used_by_this_process() -> Usage:
-    """Return what this process has taken since its beginning."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
+    """Return what this process and those that it started have taken; memory of the largest."""
+    whose = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    used = [resource.getrusage(who) for who in whose]
     unit = 1 if sys.platform == "darwin" else KILOBYTE
-    return Usage(peak_memory_bytes=used.ru_maxrss * unit, cpu_s=used.ru_utime + used.ru_stime)
+    return Usage(
+        peak_memory_bytes=max(each.ru_maxrss for each in used) * unit,
+        cpu_s=sum(each.ru_utime + each.ru_stime for each in used),
+    )
 
 
 def _stop_unless_inserting(computation: Computation) -> None:

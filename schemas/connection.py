@@ -17,7 +17,17 @@ from schemas.resources import RESOURCES, Resources
 from schemas.roles import keep_grants
 from schemas.settings import ProjectError, Settings, datajoint_config, load_settings
 
-MODULES = ("project", "animal", "session", "motion", "roi", "inspection", "sample", "worker")
+MODULES = (
+    "project",
+    "animal",
+    "session",
+    "motion",
+    "roi",
+    "inspection",
+    "sample",
+    "stimulus",
+    "worker",
+)
 """The schemas, each after those that it refers to."""
 
 STEPS = {

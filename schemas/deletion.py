@@ -48,12 +48,14 @@ def doomed_by(database: Database, tasks: Any) -> Doomed:
     Raises
     ------
     ProjectError
-        If one of the tasks, or of what is made of them, is being computed now.
+        If one of the tasks, or of what is made of them, is being computed now, or is what another
+        segmentation begins with.
     NotAllowed
         If this account may not delete from all the tables that are concerned.
     """
     tables = list(dj.Diagram.cascade(_by_keys(tasks)))
     _check_allowed(tables)
+    _check_no_seeds(database, tables)
     for step, jobs in _jobs(database, tables):
         if jobs.reserved:
             raise ProjectError(
@@ -142,6 +144,24 @@ def _check_allowed(tables: Iterable[Any]) -> None:
     """Let the server refuse, table by table, to delete; no row is concerned."""
     for table in tables:
         (table & False).delete_quick()
+
+
+def _check_no_seeds(database: Database, tables: Iterable[Any]) -> None:
+    """Refuse that ROIs go with which a segmentation begins that stays."""
+    every = database.roi.SegmentationTask()
+    for going in tables:
+        if going.full_table_name != every.full_table_name:
+            continue
+        found = going.keys()
+        keys = {tuple(key[name] for name in every.primary_key) for key in found}
+        for task in (every & "seeded_by IS NOT NULL").to_dicts():
+            own = tuple(task[name] for name in every.primary_key)
+            if own not in keys and (*own[:-1], task["seeded_by"]) in keys:
+                params = database.roi.SegmentationParams & task
+                raise ProjectError(
+                    f"the segmentation {params.fetch1('name')!r} of trial {task['trial']!r} of "
+                    f"animal {task['animal_id']!r} begins with ROIs that would go; delete it first."
+                )
 
 
 def _by_keys(tasks: Any) -> Any:

@@ -1,6 +1,7 @@
 """ROIs: where they come from, their footprints, and their traces."""
 
 import hashlib
+from pathlib import Path
 
 import datajoint as dj
 
@@ -9,12 +10,14 @@ from pipeline.extraction.methods import find_method
 from pipeline.params import params_from_dict
 from pipeline.readers import open_movie
 from pipeline.versions import software_versions
+from schemas.engines import find_sources
 from schemas.insertion import insert_new
 from schemas.motion import MotionCorrection, MotionTask  # noqa: F401 the tables name both
 from schemas.movie_source import check_planes, motion_hash_of, movie_source
 from schemas.params import DEFAULT, find_params
 from schemas.resources import RESOURCES
 from schemas.roi_rows import FOOTPRINTS_AT_ONCE, roi_rows, rows_at_once
+from schemas.seeds import check_takes_seeds, keep_masks, seeding_task, seeds_of
 from schemas.session import Recording  # noqa: F401 the tables name it
 from schemas.store import adopted, new_folder, stored_path
 
@@ -36,15 +39,36 @@ class SegmentationParams(dj.Lookup):
 
 
 @schema
+class SeedMasks(dj.Manual):
+    """Footprints from a file, with which segmentations begin; they never change."""
+
+    definition = """
+    seeds_id : char(32)              # of the content
+    ---
+    name : varchar(255)              # of the file
+    n_rois : int32
+    n_pixels : int32                 # of a recorded frame
+    n_rows=null : int32              # of it; null: the file tells the number of pixels alone
+    n_cols=null : int32
+    indptr : <blob>                  # (n_rois + 1,), where each footprint begins
+    pixels : <blob>                  # of all footprints: index in a recorded frame in C order
+    weights : <blob>                 # of these pixels, not negative
+    kept=CURRENT_TIMESTAMP : datetime
+    """
+
+
+@schema
 class SegmentationTask(dj.Manual):
     """That ROIs are to be found in a recording, as recorded or motion-corrected."""
 
     definition = """
     -> Recording
-    segmentation_id : char(32)       # of the movie that is used and the parameters
+    segmentation_id : char(32)       # of the movie that is used, the parameters and the seeds
     ---
     -> [nullable] MotionTask         # null: the movie as it was recorded
     -> SegmentationParams
+    seeded_by=null : char(32)        # segmentation_id of this recording that gives its ROIs
+    seeds_id=null : char(32)         # of SeedMasks; null, both: cells are sought
     submitted=CURRENT_TIMESTAMP : datetime
     """
 
@@ -93,29 +117,36 @@ class Segmentation(dj.Computed):
         decay_time_s=null : float32    # of the transients, fitted
         rise_time_s=null : float32     # of the transients, fitted
         dff_percentile=null : float32  # of the dF/F baseline that was used
+        raw_min=null : json            # grey level at the lowest of the trace, by brightest pixels
+        raw_max=null : json            # at the highest: top_5, top_10, top_5p, top_10p, ...
         centroid_plane_px=null : float32  # null: a movie of one plane
         """
 
     @property
     def key_source(self):
-        """Tasks whose movie is there: the recorded one, or a corrected one that is done."""
-        return SegmentationTask & ["motion_hash IS NULL", MotionCorrection.proj()]
+        """Tasks whose movie is there, and whose seeds are found."""
+        with_movie = SegmentationTask & ["motion_hash IS NULL", MotionCorrection.proj()]
+        seeding = Segmentation.proj(seeded_by="segmentation_id")
+        # a column without a foreign key is of no lineage
+        return with_movie.restrict(["seeded_by IS NULL", seeding], semantic_check=False)
 
     def make_fetch(self, key):
         task = (SegmentationTask * SegmentationParams & key).fetch1()
         settings = task["method"], task["params"]
-        return *movie_source(key, task["motion_hash"]), task["motion_hash"], settings
+        seeds = seeds_of(task, self.Roi, SeedMasks)
+        return *movie_source(key, task["motion_hash"]), task["motion_hash"], settings, seeds
 
-    def make_compute(self, key, arguments, edge, motion_hash, settings):
+    def make_compute(self, key, arguments, edge, motion_hash, settings, seeds=None):
         method = find_method(settings[0])
         params = params_from_dict(method.params, settings[1])
         params = edge.kept_clear(params)
         resources = RESOURCES.get()
         movie = open_movie(**arguments)
-        sources = method.extract(movie, params, **resources.as_arguments())
+        sources = find_sources(method, movie, params, seeds, cropped_px=edge.cropped_px)
         with new_folder(resources.settings, ".zarr") as folder:
             save_sources(sources, folder)
-        row = {"motion_hash": motion_hash, "border_px": params.border_px}
+        versions = software_versions() | dict(sources.versions)
+        row = {"motion_hash": motion_hash, "border_px": params.border_px, "versions": versions}
         row["border_planes"] = getattr(params, "border_planes", 0)
         return sources, edge, folder, {**row, "rate_hz": movie.require_rate_hz()}
 
@@ -125,7 +156,6 @@ class Segmentation(dj.Computed):
             "n_accepted": int(sources.accepted.sum()),
             "n_frames": sources.denoised.shape[1],
             "dff_window_frames": sources.dff_window_frames,
-            "versions": software_versions(),
         }
         with adopted(self, key, "sources", folder) as stored:
             self.insert1({**key, **row, "sources": stored})
@@ -150,11 +180,12 @@ class Trace(dj.Computed):
         -> master
         -> Segmentation.Roi
         ---
-        raw : <blob>                   # denoised + residual, in units of the movie
+        raw : <blob>                   # in units of the movie; raw - denoised is the residual
         denoised : <blob>              # in units of the movie
         dff : <blob>                   # change over the running baseline, relative
         spikes : <blob>                # deconvolved activity, in units of the movie
         background=null : <blob>       # background under the ROI, in units of the movie
+        neuropil=null : <blob>         # mean of the movie in the ring around the ROI
         """
 
     def make(self, key):
@@ -165,7 +196,7 @@ class Trace(dj.Computed):
         self.Roi.insert(rows, chunk_size=rows_at_once(segmentation["n_frames"]))
 
 
-def submit_segmentation(recordings, params=DEFAULT, motion=None, *, as_recorded=False):
+def submit_segmentation(recordings, params=DEFAULT, motion=None, *, as_recorded=False, seeds=None):
     """Ask for the ROIs of recordings.
 
     Parameters
@@ -179,6 +210,10 @@ def submit_segmentation(recordings, params=DEFAULT, motion=None, *, as_recorded=
         submitted for the recording, and where there are none, the movie as it was recorded.
     as_recorded : bool
         Use the movie as it was recorded, whatever corrections there are.
+    seeds : Path, str or None
+        What to begin with instead of seeking cells: a file of masks (a path; see
+        `pipeline.rois.read_masks`), or the accepted ROIs of an earlier segmentation of the same
+        movie (the name of its parameter set), which may still be to be computed.
 
     Returns
     -------
@@ -189,15 +224,31 @@ def submit_segmentation(recordings, params=DEFAULT, motion=None, *, as_recorded=
     ------
     ProjectError
         If no motion correction of that name was submitted for a recording, or it has several
-        and none is named, or its planes are not what the method works on.
+        and none is named, or its planes are not what the method works on; or if there are no
+        such seeds, or the method takes none.
     """
     key = find_params(SegmentationParams, params)
+    seed = {"seeded_by": None, "seeds_id": None}
     method = (SegmentationParams & key).fetch1("method")
+    if seeds is not None:
+        check_takes_seeds(method)
+    if isinstance(seeds, Path):
+        seed["seeds_id"] = keep_masks(SeedMasks(), seeds)
     tasks = []
     for recording in recordings.proj().to_dicts():
         check_planes(recording, method)
         motion_hash = None if as_recorded else motion_hash_of(recording, motion)
-        identity = hashlib.sha256(f"{key['segmentation_hash']} {motion_hash}".encode())
-        task = {**recording, **key, "motion_hash": motion_hash}
-        tasks.append({**task, "segmentation_id": identity.hexdigest()[:32]})
+        if isinstance(seeds, str):
+            of_movie = SegmentationTask & {"motion_hash": motion_hash}
+            earlier = seeding_task(of_movie, SegmentationParams, recording, seeds)
+            seed["seeded_by"] = earlier["segmentation_id"]
+        task = {**recording, **key, "motion_hash": motion_hash, **seed}
+        tasks.append({**task, "segmentation_id": segmentation_id(task)})
     return insert_new(SegmentationTask(), tasks)
+
+
+def segmentation_id(task):
+    """Return what names a task among those of its recording: its movie, parameters and seeds."""
+    words = [task["segmentation_hash"], task["motion_hash"]]
+    words += [task[name] for name in ("seeded_by", "seeds_id") if task[name]]
+    return hashlib.sha256(" ".join(map(str, words)).encode()).hexdigest()[:32]

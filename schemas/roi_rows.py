@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from pipeline.extraction.archive import TRACES
+from pipeline.extraction.archive import OPTIONAL, TRACES
+from pipeline.extraction.raw_range import BRIGHTEST
 from pipeline.rois import Depth, centroid_px, contour_px
 
 INSERT_BYTES = 16_000_000
@@ -34,6 +35,7 @@ def roi_rows(sources, edge):
             "contour_px": _contour_px(footprint, shape) + edge.cropped_px,
             "accepted": bool(accepted),
             "reason": sources.reasons[roi_id],
+            **grey_levels(sources, roi_id),
             **{name: numbers[roi_id].item() for name, numbers in sources.quality._asdict().items()},
         }
 
@@ -46,6 +48,18 @@ def _contour_px(footprint, shape):
     return depth.contour_px(depth.main_plane)
 
 
+def grey_levels(sources, roi_id):
+    """Return the grey levels of a component by how many of its brightest pixels count."""
+    if sources.raw_range is None:
+        return {"raw_min": None, "raw_max": None}
+    return {
+        name: {
+            k: float(v) for k, v in zip(BRIGHTEST, levels[roi_id], strict=True) if np.isfinite(v)
+        }
+        for name, levels in zip(("raw_min", "raw_max"), sources.raw_range, strict=True)
+    }
+
+
 def rows_at_once(n_frames):
     """Return how many ROIs with their traces go into one INSERT; servers bound its size."""
-    return max(1, INSERT_BYTES // (len(TRACES) * n_frames * FLOAT_BYTES))
+    return max(1, INSERT_BYTES // ((len(TRACES) + len(OPTIONAL)) * n_frames * FLOAT_BYTES))

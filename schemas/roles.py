@@ -17,14 +17,15 @@ ENTERED_BY_OPERATORS = ("animal", "session")
 KEPT_BY_WORKERS = ("worker",)
 """Schemas in which the machinery keeps its books."""
 
-MADE_WITH_THE_PROJECT = ("project",)
-"""Schemas that only an admin writes."""
+MADE_WITH_THE_PROJECT = (("project", "project"),)
+"""Tables that only an admin writes."""
 
 EDITABLE: dict[tuple[str, str], tuple[str, ...] | None] = {
     ("animal", "animal"): None,
     ("session", "session"): ("comments",),
     ("session", "recording"): ("comments",),
     ("sample", "sample"): None,
+    ("project", "stimulus_type"): ("label",),
 }
 """Columns that an analyst may change, by schema and table; None: all that are no key."""
 
@@ -133,7 +134,7 @@ def _writing(module: str, table: str) -> Iterable[tuple[str, str]]:
     anything = ("INSERT", "UPDATE", "DELETE")
     if table.startswith("~~") or (module in KEPT_BY_WORKERS and not table.startswith("~")):
         return [("operator", privilege) for privilege in anything]
-    if table.startswith("~") or module in MADE_WITH_THE_PROJECT:
+    if table.startswith("~") or (module, table) in MADE_WITH_THE_PROJECT:
         return []
     if table.startswith("_") or module in ENTERED_BY_OPERATORS:
         return [("operator", "INSERT")]

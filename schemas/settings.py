@@ -18,6 +18,7 @@ DATAJOINT_FILE = "datajoint.json"
 SECRETS_FOLDER = ".secrets"
 PASSWORD_FILE = "database.password"
 PROJECT_VARIABLE = "MESMERIZE_PROJECT"
+CAIMAN_VARIABLE = "MESMERIZE_CAIMAN_PYTHON"
 STORE = "main"
 MEGABYTE = 1_000_000
 
@@ -39,6 +40,9 @@ memory_mb = 1000            # one job plans its memory to stay below this
 
 [app]
 idle_minutes = 60           # on a lab server, who is away for longer signs in again
+
+[caiman]
+# python = "/opt/conda/envs/caiman/bin/python"   # has CaImAn; for parameter sets of its method
 
 [workers]
 # memory_mb = 12000         # for all jobs of a machine together; without: most of what it has
@@ -80,6 +84,9 @@ class Settings:
 
     idle_s: float = 3600.0
     """How long a session of the app lasts that nobody uses."""
+
+    caiman_python: Path | None = None
+    """The interpreter that has CaImAn; None: none is named."""
 
     workers: WorkerSettings = WorkerSettings()
     """How workers behave."""
@@ -179,9 +186,16 @@ def _parse(folder: Path, values: dict[str, Any]) -> Settings:
         threads=threads,
         memory_bytes=int(memory_mb * MEGABYTE),
         idle_s=60 * idle_minutes,
+        caiman_python=_caiman_python(folder, values.get("caiman", {}).get("python")),
         workers=parse_workers(values.get("workers", {})),
         roots={k: folder / v for k, v in dict(values.get("data", {}).get("roots", {})).items()},
     )
+
+
+def _caiman_python(folder: Path, named: str | None) -> Path | None:
+    """Return the interpreter that has CaImAn: that of this machine, or that of the project."""
+    interpreter = os.environ.get(CAIMAN_VARIABLE) or named
+    return folder / Path(interpreter).expanduser() if interpreter else None
 
 
 def write_project(

@@ -76,6 +76,21 @@ def new_folder(settings: Settings, suffix: str) -> Iterator[Path]:
 
 
 @contextmanager
+def scratch_folder(settings: Settings) -> Iterator[Path]:
+    """Yield a new folder in the store for files that are needed for a while; it goes at the end.
+
+    Raises
+    ------
+    ProjectError
+        If the store cannot be written.
+    """
+    with new_folder(settings, ".tmp") as folder:
+        folder.mkdir(parents=True)
+        yield folder
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
 def adopted(table: Any, key: dict[str, Any], field: str, folder: Path) -> Iterator[dict[str, Any]]:
     """Move a folder to the place of a row's ``<object@>`` field and yield what the row stores.
 

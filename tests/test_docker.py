@@ -18,7 +18,7 @@ from apps.cli.main import COMMANDS
 from schemas import accounts
 from schemas.access import ROLES
 from schemas.connection import MODULES, connect
-from schemas.settings import load_settings
+from schemas.settings import CAIMAN_VARIABLE, load_settings
 from schemas.setup import parse_server
 
 DOCKER = Path(__file__).parents[1] / "docker"
@@ -72,6 +72,23 @@ def test_commands_of_the_services_are_ours():
     used = set(re.findall(r'mesmerize"?[, ]+"?(\w+)', " ".join(texts)))
     assert used >= {"app", "work", "backup", "health"}
     assert used - set(COMMANDS) == set()
+
+
+def test_caiman_is_where_workers_look_for_it():
+    found = instructions("caiman.Dockerfile")
+    named = dict(rest.split("=", 1) for word, rest in found if word == "ENV")
+    installed = next(rest for word, rest in found if word == "RUN")
+    prefix = re.search(r"--prefix (\S+)", installed)[1]
+    alone = ("image", "build", "profiles")
+
+    assert named == {CAIMAN_VARIABLE: f"{prefix}/bin/python"}
+    assert f"--from=caiman {prefix} {prefix}" in " ".join(rest for _, rest in found)
+    assert "--channel conda-forge" in installed
+    with_caiman, plain = OURS["worker-caiman"], OURS["worker"]
+    assert {k: v for k, v in with_caiman.items() if k not in alone} == {
+        k: v for k, v in plain.items() if k not in alone
+    }
+    assert with_caiman["profiles"] == ["caiman"]
 
 
 def test_secrets_are_files_and_nowhere_else():

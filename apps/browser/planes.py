@@ -3,10 +3,12 @@
 import re
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
 from apps import queries
+from schemas.connection import Database
 
 
 def turn_to_plane(key: str, plane: int) -> None:
@@ -60,3 +62,31 @@ def plane_of(image: NDArray[Any], plane: int | None, n_planes: int | None = None
         return image[len(image) // 2]
     cut = (n_planes - len(image)) // 2 if n_planes else 0
     return image[min(max(plane - cut, 0), len(image) - 1)]
+
+
+def rois_in_plane(
+    database: Database, key: queries.Key, rois: pd.DataFrame, plane: int | None
+) -> pd.DataFrame:
+    """Return the ROIs that are seen in a plane, with their outlines there.
+
+    Parameters
+    ----------
+    database : Database
+        The connected tables.
+    key : dict
+        Of the segmentation.
+    rois : DataFrame
+        From `apps.queries.rois`.
+    plane : int or None
+        Of the recording; None: there is but one, and all are seen.
+    """
+    if plane is None:
+        return rois
+    name = f"outlines {key['segmentation_id']}"
+    kept = st.session_state.get(name)
+    if kept is None or kept[0] != plane:
+        kept = plane, queries.outlines_in_plane(database, key, plane)
+        st.session_state[name] = kept
+    outlines = kept[1]
+    seen = rois[rois["roi_id"].isin(outlines)]
+    return seen.assign(contour_px=[outlines[roi_id] for roi_id in seen["roi_id"]])

@@ -10,6 +10,7 @@ from apps.browser.movie_view import show_movie
 from apps.browser.roi_view import show_rois
 from apps.browser.session import with_database
 from apps.browser.steps import failure_card
+from apps.browser.stimulus_view import show_stimuli
 from populate_workers.queue import failures
 from schemas.connection import Database
 from schemas.ingest import Trial
@@ -19,6 +20,7 @@ VIEWS = {
     "ROIs and traces": show_rois,
     "Movie": show_movie,
     "Motion": show_motion,
+    "Stimuli": show_stimuli,
     "Seeds": show_inspection,
     "Files, parameters, versions": show_details,
 }

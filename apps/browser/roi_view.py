@@ -6,8 +6,9 @@ import pandas as pd
 import streamlit as st
 
 from apps import queries
-from apps.browser.image_choice import PLANE, choose_image
-from apps.browser.planes import turn_to_plane
+from apps.browser.comparison_view import describe, show_comparison
+from apps.browser.image_choice import PLANE, Choice, choose_image
+from apps.browser.planes import rois_in_plane, turn_to_plane
 from apps.browser.session import with_database
 from apps.browser.steps import say_state
 from apps.browser.trace_view import show_traces
@@ -34,17 +35,6 @@ COLUMNS = {
     "reason": st.column_config.TextColumn("Rejected because"),
 }
 
-COMPARED = {
-    "roi_one": st.column_config.NumberColumn("ROI here", format="%d"),
-    "roi_other": st.column_config.NumberColumn("ROI there", format="%d"),
-    "cosine": st.column_config.NumberColumn(
-        "Same place", format="%.2f", help="cosine of the footprints"
-    ),
-    "trace_r": st.column_config.NumberColumn(
-        "Same trace", format="%.2f", help="correlation of the raw traces"
-    ),
-}
-
 
 @st.fragment
 @with_database
@@ -64,14 +54,14 @@ def show_rois(database: Database, key: queries.Key) -> None:
         _begin(identity, rois)
     left, right = st.columns([5, 7], gap="medium")
     with left:
-        _show_image(database, key, segmentation, rois)
+        choice = _show_image(database, key, segmentation, rois)
     if rois.empty:
         return
     with right:
         selected = _list_selected(identity, rois)
         show_traces(database, segmentation, selected)
     _show_numbers(identity, rois)
-    _show_comparison(database, key, segmentation)
+    show_comparison(database, key, segmentation, choice)
 
 
 def _choose_segmentation(database: Database, key: queries.Key) -> queries.Key | None:
@@ -84,17 +74,10 @@ def _choose_segmentation(database: Database, key: queries.Key) -> queries.Key | 
     chosen = st.selectbox(
         "Segmentation",
         list(by_id),
-        format_func=lambda name: _describe(by_id[name], motions.get(by_id[name]["motion_hash"])),
+        format_func=lambda name: describe(by_id[name], motions.get(by_id[name]["motion_hash"])),
         key="segmentation",
     )
     return by_id[chosen]
-
-
-def _describe(segmentation: queries.Key, motion: str | None) -> str:
-    """Tell a segmentation from the others."""
-    movie = f"corrected with '{motion}'" if motion else "as recorded"
-    name, state = segmentation["name"], segmentation["state"]
-    return f"{segmentation['method']} '{name}' of the movie {movie} ({state})"
 
 
 # One selection, three ways to change it: the image, the list, the table.
@@ -151,11 +134,11 @@ def _tell_table(identity: str) -> None:
 
 def _show_image(
     database: Database, key: queries.Key, segmentation: queries.Key | None, rois: pd.DataFrame
-) -> None:
-    """Show the image with the outlines."""
+) -> Choice | None:
+    """Show the image with the outlines, and return it; None: there is none yet."""
     choice = choose_image(database, key, segmentation)
     if choice is None:
-        return
+        return None
     outlines = None
     identity = segmentation["segmentation_id"] if segmentation else "none"
     image, chosen, _ = _names(identity)
@@ -165,7 +148,9 @@ def _show_image(
         selected = st.session_state[chosen]
         shown = rois[rois["accepted"] | with_rejected | rois["roi_id"].isin(selected)]
         if choice.plane is not None:
-            shown = _in_plane(database, segmentation["key"], shown, choice.plane)
+            n_there = len(shown)
+            shown = rois_in_plane(database, segmentation["key"], shown, choice.plane)
+            st.caption(f"{len(shown)} of {n_there} ROIs are seen in plane {choice.plane}.")
         outlines = Outlines(shown, selected, partial(_from_image, identity))
     image_viewer(
         choice.image,
@@ -180,19 +165,7 @@ def _show_image(
             "Click a ROI to select it, with Shift or Ctrl to add it; Shift and drag selects a "
             "region. Drag to move; Ctrl and wheel to zoom; double click for the whole image."
         )
-
-
-def _in_plane(database: Database, key: queries.Key, rois: pd.DataFrame, plane: int) -> pd.DataFrame:
-    """Return the ROIs that are seen in a plane, with their outlines there."""
-    name = f"outlines {key['segmentation_id']}"
-    kept = st.session_state.get(name)
-    if kept is None or kept[0] != plane:
-        kept = plane, queries.outlines_in_plane(database, key, plane)
-        st.session_state[name] = kept
-    outlines = kept[1]
-    seen = rois[rois["roi_id"].isin(outlines)]
-    st.caption(f"{len(seen)} of {len(rois)} ROIs are seen in plane {plane}.")
-    return seen.assign(contour_px=[outlines[roi_id] for roi_id in seen["roi_id"]])
+    return choice
 
 
 def _list_selected(identity: str, rois: pd.DataFrame) -> list[int]:
@@ -225,34 +198,3 @@ def _show_numbers(identity: str, rois: pd.DataFrame) -> None:
         selection_mode="multi-row",
         key=_names(identity)[2],
     )
-
-
-def _show_comparison(database: Database, key: queries.Key, segmentation: queries.Key) -> None:
-    """Show which accepted ROIs another segmentation of the recording has as well."""
-    others = {
-        row["segmentation_id"]: row
-        for row in queries.segmentations(database, key)
-        if row["trace_state"] == "done" and row["key"] != segmentation["key"]
-    }
-    if not others or segmentation["trace_state"] != "done":
-        return
-    motions = queries.motion_names(database)
-    chosen = st.selectbox(
-        "Compare with",
-        [None, *others],
-        format_func=lambda name: (
-            _describe(others[name], motions.get(others[name]["motion_hash"])) if name else "nothing"
-        ),
-        key=f"compare {segmentation['segmentation_id']}",
-    )
-    if chosen is None:
-        return
-    table = queries.compared(database, segmentation["key"], others[chosen]["key"])
-    table = table.reindex(columns=["roi_one", "roi_other", "cosine", "trace_r"])
-    both = table["roi_one"].notna() & table["roi_other"].notna()
-    st.markdown(
-        f"**{int(both.sum())} cells in both**, {int(table['roi_other'].isna().sum())} only here, "
-        f"{int(table['roi_one'].isna().sum())} only there; median correlation of the traces "
-        f"of those in both: {table.loc[both, 'trace_r'].median():.2f}"
-    )
-    st.dataframe(table, hide_index=True, height=240, column_config=COMPARED)

@@ -7,7 +7,8 @@ import streamlit as st
 
 from apps import queries
 from apps.browser.steps import say_state
-from pipeline.plots import traces_figure
+from apps.browser.stimulus_view import choose_stimuli
+from pipeline.plots import shade_periods, traces_figure
 from pipeline.plots.envelope import SCREEN_POINTS
 from schemas.connection import Database
 
@@ -57,6 +58,11 @@ def show_traces(database: Database, segmentation: queries.Key, selected: Sequenc
         behind=found[behind][:, frames] if behind else None,
         common_scale=common,
     )
+    shown = choose_stimuli(database, segmentation["key"])
+    if shown is not None:
+        drawn_s = times_s[frames]
+        is_seen = (shown["end_s"] > drawn_s[0]) & (shown["start_s"] < drawn_s[-1])
+        shade_periods(figure, shown[is_seen])
     st.plotly_chart(figure, config={"displaylogo": False}, alt=f"{kind} traces of the ROIs {drawn}")
     if len(selected) > MOST:
         st.caption(f"The first {MOST} of {len(selected)} selected ROIs are drawn.")

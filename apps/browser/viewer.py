@@ -47,7 +47,8 @@ class Outlines(NamedTuple):
     """ROIs to draw on an image."""
 
     rois: pd.DataFrame
-    """As `apps.queries.rois` returns them."""
+    """As `apps.queries.rois` returns them; a column ``color`` stands for their own colours, and
+    ``note`` is said of each besides."""
 
     selected: Sequence[int]
     """ROIs to draw as selected."""
@@ -109,10 +110,12 @@ def _outline(roi: dict[str, Any]) -> dict[str, Any]:
         lines.append(f"centre in plane {roi['centroid_plane_px']:.1f}")
     if not roi["accepted"]:
         lines.append(f"rejected: {roi['reason']}")
+    lines += [roi["note"]] if "note" in roi else []
+    own = roi_color(roi["roi_id"]) if roi["accepted"] else REJECTED
     return {
         "id": int(roi["roi_id"]),
         "accepted": bool(roi["accepted"]),
-        "color": roi_color(roi["roi_id"]) if roi["accepted"] else REJECTED,
+        "color": roi.get("color", own),
         "center": [float(roi["centroid_row_px"]), float(roi["centroid_col_px"])],
         "contour": roi["contour_px"].round(2).tolist(),
         "tip": "\n".join(lines),

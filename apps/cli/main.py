@@ -39,6 +39,7 @@ COMMANDS: Mapping[str, Command] = {
         "project", "ingest", "Take a movie into the project; the file stays where it is."
     ),
     "params": Command("params", "cli", "Parameter sets: list, show, add, delete."),
+    "stimuli": Command("stimuli", "cli", "Stimulus types, and when stimuli were given."),
     "submit": Command("work", "submit", "Ask for a step of recordings."),
     "work": Command("work", "work", "Compute what was asked for, until Ctrl-C."),
     "status": Command("work", "status", "Show how far every step is."),

@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -10,6 +11,7 @@ from rich.table import Table
 
 from apps.cli.job_log import name_of
 from apps.cli.progress import running_jobs
+from pipeline.rois.masks import KINDS
 from populate_workers import cluster, queue
 from populate_workers.populate import Outcome
 from populate_workers.running import running
@@ -54,14 +56,24 @@ def segmentation(
     as_recorded: Annotated[
         bool, typer.Option("--as-recorded", help="Use the movie without motion correction.")
     ] = False,
+    seeds: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|NAME",
+            help="Begin with the masks of a file, or with the accepted ROIs of an earlier "
+            "segmentation of the same movie: the name of its parameter set.",
+        ),
+    ] = None,
 ) -> None:
     """Ask for the ROIs of recordings, motion-corrected where that was submitted.
 
-    Example: `mesmerize submit segmentation --animal m1 --params default`
+    Example: `mesmerize submit segmentation --animal m1 --params default --seeds masks.tif`
     """
     database = connect()
     recordings = chosen_recordings(database, animal, session, trial)
-    new = submit_segmentation(recordings, params, motion, as_recorded=as_recorded)
+    is_file = seeds is not None and (Path(seeds).exists() or Path(seeds).suffix.lower() in KINDS)
+    begin = Path(seeds) if seeds is not None and is_file else seeds
+    new = submit_segmentation(recordings, params, motion, as_recorded=as_recorded, seeds=begin)
     print(f"{new} new tasks of segmentation; compute them with: mesmerize work")
 
 

@@ -9,6 +9,7 @@ from scipy import sparse
 
 from apps.queries.keys import Key
 from pipeline.rois import compare_rois
+from pipeline.simulate import match_rois
 from schemas.connection import Database
 
 
@@ -26,7 +27,8 @@ def compared(database: Database, one: Key, other: Key) -> pd.DataFrame:
     -------
     DataFrame
         A row for each cell: ``roi_one`` and ``roi_other``, NaN where it is found only once,
-        ``cosine`` of the footprints and ``trace_r`` of the raw traces.
+        ``cosine`` of the footprints and ``trace_r`` of the raw traces; of a cell that only one
+        accepts, ``because``: why the other rejected the ROI in the same place, if it has one.
     """
     ids, footprints, traces = zip(*(_accepted(database, key) for key in (one, other)), strict=True)
     found = compare_rois(footprints, traces)
@@ -38,12 +40,24 @@ def compared(database: Database, one: Key, other: Key) -> pd.DataFrame:
             "trace_r": found.trace_correlations,
         }
     )
-    lonely = [
-        pd.DataFrame({"roi_one": ids[0][found.only_one]}),
-        pd.DataFrame({"roi_other": ids[1][found.only_other]}),
-    ]
-    rows = [pairs.astype(float), *(each.astype(float) for each in lonely)]
+    rows = [pairs.astype(float)]
+    sides = (("one", found.only_one, other), ("other", found.only_other, one))
+    for (name, alone, elsewhere), numbers, cells in zip(sides, ids, footprints, strict=True):
+        because = _rejections(database, elsewhere, sparse.csc_array(cells[:, alone]))
+        rows.append(pd.DataFrame({f"roi_{name}": numbers[alone].astype(float), "because": because}))
     return pd.concat([each for each in rows if len(each)] or rows[:1], ignore_index=True)
+
+
+def _rejections(database: Database, key: Key, cells: sparse.csc_array) -> list[str]:
+    """Return why the ROIs in the same places were rejected; empty where there is none."""
+    query = database.roi.Segmentation.Roi & key & {"accepted": False}
+    rows = query.proj("pixels", "weights", "reason").to_dicts(order_by="roi_id")
+    reasons = [""] * cells.shape[1]
+    if rows and reasons:
+        matches = match_rois(cells, _matrix(rows, cells.shape[0]))
+        for cell, row in matches.pairs:
+            reasons[cell] = rows[row]["reason"]
+    return reasons
 
 
 def _accepted(
@@ -54,10 +68,16 @@ def _accepted(
     rows = query.proj("pixels", "weights", "raw").to_dicts(order_by="roi_id")
     shape = (database.session.RecordingInfo & key).fetch1("n_planes", "n_rows", "n_cols")
     n_frames = (database.roi.Segmentation & key).fetch1("n_frames")
-    footprints = sparse.lil_array((len(rows), math.prod(shape)), dtype=np.float32)
     traces = np.empty((len(rows), n_frames), np.float32)
     for number, row in enumerate(rows):
-        footprints[number, row["pixels"]] = row["weights"]
         traces[number] = row["raw"]
     ids = np.array([row["roi_id"] for row in rows], np.int64)
-    return ids, sparse.csc_array(footprints.T), traces
+    return ids, _matrix(rows, math.prod(shape)), traces
+
+
+def _matrix(rows: list[Key], n_pixels: int) -> sparse.csc_array:
+    """Return the footprints of rows, ``(n_pixels, n_rois)``."""
+    footprints = sparse.lil_array((len(rows), n_pixels), dtype=np.float32)
+    for number, row in enumerate(rows):
+        footprints[number, row["pixels"]] = row["weights"]
+    return sparse.csc_array(footprints.T)

@@ -12,6 +12,8 @@ from pipeline.extraction.sources import Sources
 
 CHUNK_VALUES = 1 << 18
 TRACES = ("raw", "denoised", "dff", "spikes")
+OPTIONAL = {"background": "under", "neuropil": "neuropil"}
+"""Traces that not every extraction has, and what they are called there."""
 
 
 def save_sources(sources: Sources, folder: Path) -> None:
@@ -23,15 +25,16 @@ def save_sources(sources: Sources, folder: Path) -> None:
         What was found.
     folder : Path
         Becomes a Zarr group with the arrays ``raw``, ``denoised``, ``dff`` and ``spikes``
-        ``(n_rois, n_frames)``, where there is one also ``background`` under each component, and
-        the whole background: ``background_temporal`` ``(n_courses, n_frames)`` and
-        ``background_spatial`` ``(n_pixels, n_courses)``. The latter, where it is sparse, is
-        written in compressed columns: ``background_spatial_data``, ``_indices`` and ``_indptr``.
+        ``(n_rois, n_frames)``, where there are any also ``background`` under each component and
+        its ``neuropil``, and the whole background: ``background_temporal`` ``(n_courses,
+        n_frames)`` and ``background_spatial`` ``(n_pixels, n_courses)``. The latter, where it is
+        sparse, is written in compressed columns: ``background_spatial_data``, ``_indices`` and
+        ``_indptr``.
     """
     group = zarr.open_group(folder, mode="w")
     arrays = {name: getattr(sources, name) for name in TRACES}
-    if sources.under is not None:
-        arrays["background"] = sources.under
+    optional = {name: getattr(sources, field) for name, field in OPTIONAL.items()}
+    arrays |= {name: traces for name, traces in optional.items() if traces is not None}
     arrays["background_temporal"] = sources.background.temporal
     spatial = sources.background.spatial
     if isinstance(spatial, np.ndarray):
@@ -55,10 +58,10 @@ def read_traces(folder: Path) -> Iterator[dict[str, NDArray[np.float32]]]:
     ------
     dict
         ``raw``, ``denoised``, ``dff`` and ``spikes`` of a component, each ``(n_frames,)``, and
-        ``background`` where it was written.
+        ``background`` and ``neuropil`` where they were written.
     """
     group: Any = zarr.open_group(folder, mode="r")
-    arrays = {name: group[name] for name in (*TRACES, "background") if name in group}
+    arrays = {name: group[name] for name in (*TRACES, *OPTIONAL) if name in group}
     n_rois, chunk_rois = arrays["raw"].shape[0], arrays["raw"].chunks[0]
     for start in range(0, n_rois, chunk_rois):
         block = {name: array[start : start + chunk_rois] for name, array in arrays.items()}

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from pipeline.checks import check_one_of
+from pipeline.extraction.caiman_engine import CaimanParams, extract_with_caiman
+from pipeline.extraction.caiman_engine.engine import COPIES
 from pipeline.extraction.cnmf import extract_sources
 from pipeline.extraction.onephoton import CnmfeParams, extract_sources_one_photon
 from pipeline.extraction.params import CnmfParams
@@ -23,14 +25,26 @@ class Method(NamedTuple):
     extract: Callable[..., Sources]
     """``extract(movie, params, *, threads, memory_bytes, progress)``."""
 
+    takes_seeds: bool = False
+    """Whether it also takes ``seeds``, footprints to begin with."""
+
+    is_guest: bool = False
+    """Whether it runs in an interpreter of its own: it also takes ``host``, where that is."""
+
+    movie_copies: float = 0.0
+    """Float32 copies of the whole movie that it holds, besides the memory that it is given."""
+
     of_volumes: bool = False
     """Whether it works on movies with planes; the others work on one plane."""
 
 
 DEFAULT_METHOD = "cnmf"
 METHODS = {
-    DEFAULT_METHOD: Method(CnmfParams, extract_sources),
+    DEFAULT_METHOD: Method(CnmfParams, extract_sources, takes_seeds=True),
     "cnmfe": Method(CnmfeParams, extract_sources_one_photon),
+    "caiman": Method(
+        CaimanParams, extract_with_caiman, takes_seeds=True, is_guest=True, movie_copies=COPIES
+    ),
     "cnmf3d": Method(Cnmf3dParams, extract_sources_3d, of_volumes=True),
 }
 

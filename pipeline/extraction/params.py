@@ -23,7 +23,7 @@ LIMITS = {
 }
 MIN_GSIG_PX = {"planes": 0.1, "rows": 1, "columns": 1}
 MAX_GSIG_PX = 100
-MAX_GNB = 20
+LIMITS_OF_OPTIONAL = {"gnb": (1, 20), "dff_percentile": (0, 100), "neuropil_px": (1, 100)}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,11 +84,16 @@ class CnmfParams:
     dff_percentile: float | None = None
     """Percentile of the running baseline, 0 to 100; None finds the mode of each trace."""
 
+    neuropil_px: float | None = None
+    """Width of the ring around each cell whose mean is kept as its neuropil, in pixels; the ring
+    begins 2 pixels away and leaves other cells out. None: no neuropil is kept."""
+
     def __post_init__(self) -> None:
         for name, (low, high) in LIMITS.items():
             check_in_range(name, getattr(self, name), low, high)
-        if self.gnb is not None:
-            check_in_range("gnb", self.gnb, 1, MAX_GNB)
+        for name, (low, high) in LIMITS_OF_OPTIONAL.items():
+            if getattr(self, name) is not None:
+                check_in_range(name, getattr(self, name), low, high)
         for name in ("gnb", "p", "border_px"):
             if (getattr(self, name) or 0) != int(getattr(self, name) or 0):
                 raise ValueError(f"{name} must be a whole number; got {getattr(self, name)!r}.")
@@ -96,8 +101,6 @@ class CnmfParams:
             raise ValueError(f"gsig_px must be {self.AXES_IN_WORDS}; got {self.gsig_px!r}.")
         for axis, gsig_px in zip(self.AXES, self.gsig_px, strict=True):
             check_in_range("gsig_px", gsig_px, MIN_GSIG_PX[axis], MAX_GSIG_PX)
-        if self.dff_percentile is not None:
-            check_in_range("dff_percentile", self.dff_percentile, 0, 100)
 
     @classmethod
     def from_caiman(cls, values: Mapping[str, Any]) -> "CnmfParams":

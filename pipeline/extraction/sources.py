@@ -1,11 +1,14 @@
 """What an extraction finds."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+
+from pipeline.extraction.raw_range import RawRange
 
 
 class Background(NamedTuple):
@@ -94,6 +97,16 @@ class Sources:
 
     under: NDArray[np.float32] | None = None
     """The background under each component, ``(n_rois, n_frames)``; its mean over the footprint."""
+
+    neuropil: NDArray[np.float32] | None = None
+    """Mean of the movie in the ring around each component, ``(n_rois, n_frames)``; None: it was not
+    asked for."""
+
+    raw_range: RawRange | None = None
+    """Grey levels of the movie at the extremes of each trace; None: they were not taken."""
+
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """Versions of the software of others that had a part in it, by name."""
 
     @property
     def raw(self) -> NDArray[np.float32]:

@@ -2,9 +2,13 @@
 
 from datetime import date, datetime, time, timedelta
 
+import numpy as np
+import pandas as pd
 import pytest
 
+from apps.browser.comparison_view import ALONE, coloured
 from pipeline.extraction import CnmfParams
+from pipeline.plots import roi_color
 from populate_workers.attempt import new_attempt, outcome, reserve
 from populate_workers.history import facts
 from populate_workers.limits import limits
@@ -522,3 +526,23 @@ def test_two_segmentations_are_compared(embedded, take_in, run_all, open_page):
     counts = sorted(embedded.roi.Segmentation.to_arrays("n_accepted"))
     assert counts[0] < counts[1]
     assert f"{counts[0]} cells in both" in words(app)
+    (table,) = [frame.value for frame in app.dataframe if "because" in frame.value]
+    there_alone = table[table["roi_one"].isna() | table["roi_other"].isna()]
+    assert len(there_alone) == counts[1] - counts[0]
+    assert all("snr" in reason for reason in there_alone["because"])  # what 'strict' says of them
+
+
+def test_cells_in_both_have_one_colour_and_lonely_ones_another():
+    rois = pd.DataFrame({"roi_id": [0, 1, 2], "accepted": [True, False, True]})
+    table = pd.DataFrame(
+        {"roi_one": [0, 2], "roi_other": [5, np.nan], "trace_r": [0.91, np.nan], "cosine": [1, 0]}
+    )
+    others = pd.DataFrame({"roi_id": [5], "accepted": [True]})
+
+    here, there = coloured(rois, table, "one"), coloured(others, table, "other")
+
+    assert here["roi_id"].tolist() == [0, 2]
+    assert here["color"].tolist() == [roi_color(0), ALONE]
+    assert there["color"].tolist() == [roi_color(0)]
+    assert here["note"].tolist() == ["ROI 5 there, traces correlate 0.91", "only here"]
+    assert there["note"].tolist() == ["ROI 0 here, traces correlate 0.91"]

@@ -87,6 +87,15 @@ def test_the_page_shows_the_rois_of_the_plane_that_is_chosen(deep, open_page):
     assert "centroid_plane_px" in page.dataframe[0].value.columns
 
 
+def test_side_by_side_show_the_plane_that_is_chosen(deep, open_page):
+    page = open_page(deep, "recording.py", **DEEP)
+    (other,) = [box for box in page.selectbox if box.label == "Compare with"]
+    page = other.select_index(1).run()
+
+    assert not page.exception
+    assert any("cells in both" in markdown.value for markdown in page.markdown)
+
+
 def test_choosing_a_roi_turns_to_its_plane(deep, open_page):
     page = open_page(deep, "recording.py", **DEEP)
     (segmentation, *_) = queries.segmentations(deep, DEEP)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from pipeline.motion import MotionParams, correct_motion
+from pipeline.motion import MotionParams, correct_motion, missing_planes
 from pipeline.motion.patches import plan_patches
 from pipeline.motion.resample import resample
 from pipeline.movie import Movie
@@ -227,3 +227,20 @@ def test_settings_of_caiman_for_volumes_have_planes_last():
     )
     assert params.max_shift_px == (2, 6, 5)
     assert params.patch_px == (12, 36, 36)
+
+
+@pytest.mark.parametrize(
+    ("across_px", "missing"),
+    [
+        (np.zeros(200), 0),
+        (np.r_[np.full(199, 0.4), 3.0], 0),  # one volume alone
+        (np.r_[np.full(190, 0.4), np.full(10, -0.9)], 1),
+        (np.full(200, 1.6), 2),
+        (np.r_[np.full(199, 0.7), np.nan], 1),
+    ],
+)
+def test_a_plane_is_missing_if_it_is_so_in_more_than_a_few_volumes(across_px, missing):
+    shifts_px = np.stack([across_px, np.full(200, 5.0), np.zeros(200)], axis=1)
+
+    assert missing_planes(shifts_px) == missing
+    assert missing_planes(shifts_px[:, 1:]) == 0

@@ -2,6 +2,7 @@
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 
 from pipeline.plots import (
@@ -10,6 +11,7 @@ from pipeline.plots import (
     grey_png,
     grid_figure,
     roi_color,
+    shade_periods,
     shifts_figure,
     traces_figure,
 )
@@ -217,3 +219,37 @@ def test_one_patch_overlaps_nothing():
     figure = grid_figure(np.zeros((9, 7)), limits=(0, 1), firsts_px=([0], [0]), patch_px=(9, 7))
 
     assert len(figure.layout.shapes) == 1
+
+
+def test_stimuli_are_shaded_behind_the_traces():
+    figure = traces_figure(np.arange(5.0), np.eye(2, 5), roi_ids=[3, 4], unit="dF/F")
+    periods = pd.DataFrame(
+        {
+            "name": ["90", "odour", "9", "90"],
+            "start_s": [0.0, 1.0, 2.0, 3.0],
+            "end_s": [0.5, 1.5, 2.5, 3.5],
+            "color": ["", "#112233", "", ""],
+        }
+    )
+    n_lines = len(figure.data)
+
+    shade_periods(figure, periods)
+
+    shades, lines = figure.data[:3], figure.data[3:]
+    assert [shade.name for shade in shades] == ["9", "90", "odour"]
+    assert shades[1].x == (0.0, 0.0, 0.5, 0.5, None, 3.0, 3.0, 3.5, 3.5, None)
+    assert shades[2].fillcolor == "rgba(17, 34, 51, 0.22)"
+    assert (min(shades[0].y[:4]), max(shades[0].y[:4])) == tuple(figure.layout.yaxis.range)
+    assert len(lines) == n_lines
+    assert figure.layout.showlegend
+
+
+def test_more_stimuli_than_a_legend_holds_are_shaded_without_one():
+    figure = traces_figure(np.arange(5.0), np.eye(1, 5), roi_ids=[3], unit="dF/F")
+    names = [str(i) for i in range(17)]
+    starts = np.arange(17.0)
+    periods = pd.DataFrame({"name": names, "start_s": starts, "end_s": starts + 1, "color": ""})
+
+    shade_periods(figure, periods)
+
+    assert not figure.layout.showlegend

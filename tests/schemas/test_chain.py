@@ -6,6 +6,7 @@ import zarr
 from scipy import sparse
 
 from pipeline.extraction import CnmfParams
+from pipeline.extraction.raw_range import BRIGHTEST
 from pipeline.motion import MotionParams
 from pipeline.readers import open_movie
 from pipeline.simulate import match_rois
@@ -93,6 +94,23 @@ def test_rois_and_traces_join_on_one_key(filled):
         assert roi["contour_px"].shape[1] == 2
         assert (roi["weights"] >= 0).all()
         assert bool(roi["reason"]) != bool(roi["accepted"])
+
+
+def test_grey_levels_and_neuropil_join_on_the_key(embedded, take_in, run_all):
+    take_in(embedded)
+    add_params(embedded.roi.SegmentationParams, "ring", CnmfParams(neuropil_px=5))
+    submit_segmentation(embedded.session.Recording(), "ring")
+    submit_segmentation(embedded.session.Recording())
+    assert {outcome.error for outcome in run_all(embedded)} == {None}
+
+    ring = embedded.roi.SegmentationTask() * embedded.roi.SegmentationParams() & {"name": "ring"}
+    with_ring = (embedded.roi.Trace.Roi() & ring.proj()).to_dicts()
+    without = (embedded.roi.Trace.Roi() - ring.proj()).to_dicts()
+    assert {row["neuropil"].shape for row in with_ring} == {(300,)}
+    assert {row["neuropil"] for row in without} == {None}
+    for roi in (embedded.roi.Segmentation.Roi() & {"accepted": True}).to_dicts():
+        assert roi["raw_min"].keys() == roi["raw_max"].keys() == set(BRIGHTEST)
+        assert roi["raw_min"]["full_mean"] < roi["raw_max"]["full_mean"]
 
 
 def test_rois_of_a_cropped_movie_lie_where_they_were_recorded(

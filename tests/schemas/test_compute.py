@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.extraction import CnmfParams, extract_sources
 from pipeline.extraction.methods import METHODS, Method
+from pipeline.extraction.volume import Cnmf3dParams
 from pipeline.motion import MotionParams
 from pipeline.params import params_to_dict
 from schemas.motion import MotionCorrection
@@ -62,9 +63,18 @@ def test_segmentation(arguments, tmp_path):
         None, {}, arguments, Edge(4, 0), None, ("cnmf", params_to_dict(CnmfParams(border_px=2)))
     )
 
+    assert row.pop("versions")["numpy"] == np.__version__
     assert row == {"motion_hash": None, "border_px": 4, "border_planes": 0, "rate_hz": 30.0}
     assert len(sources.accepted) > 0
     assert folder.is_relative_to(tmp_path / "store")
+
+
+def test_an_edge_is_kept_clear_on_the_axes_that_settings_know():
+    edge = Edge(border_px=4, cropped_px=0, border_planes=1)
+    own = Cnmf3dParams(border_px=6)
+
+    assert edge.kept_clear(own) == Cnmf3dParams(border_px=6, border_planes=1)
+    assert edge.kept_clear(CnmfParams(border_px=2)) == CnmfParams(border_px=4)
 
 
 def test_the_method_of_a_parameter_set_decides_what_runs(arguments, monkeypatch):

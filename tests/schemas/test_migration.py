@@ -15,7 +15,9 @@ PASSWORD = "correct horse"
 LATER = {
     ("session", "Recording"): ["channel"],
     ("motion", "MotionCorrection"): ["border_planes", "unusable", "template", "verdict"],
-    ("roi", "Trace.Roi"): ["background"],
+    ("roi", "SegmentationTask"): ["seeded_by", "seeds_id"],
+    ("roi", "Segmentation.Roi"): ["raw_min", "raw_max"],
+    ("roi", "Trace.Roi"): ["background", "neuropil"],
     ("worker", "RunLog"): ["phase_rate_hz", "traceback", "reason"],
 }
 """Columns of all kinds: numbers, json, arrays in the row and in the store, enumeration, text."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from schemas.settings import (
+    CAIMAN_VARIABLE,
     PROJECT_VARIABLE,
     SETTINGS_FILE,
     ProjectError,
@@ -131,3 +132,21 @@ def test_path_that_leads_out_of_its_root_is_refused(folder, root, path):
 def test_root_of_another_machine_is_named(folder):
     with pytest.raises(ProjectError, match="the data root 'rig' is not configured"):
         load_settings(folder).resolve("rig", "x.tif")
+
+
+def test_the_interpreter_of_caiman_is_of_the_machine_or_of_the_project(folder, monkeypatch):
+    monkeypatch.delenv(CAIMAN_VARIABLE, raising=False)
+    file = folder / SETTINGS_FILE
+    assert load_settings(folder).caiman_python is None
+
+    written = file.read_text().replace('# python = "/opt/conda', 'python = "/opt/conda')
+    file.write_text(written)
+    named = load_settings(folder).caiman_python
+    file.write_text(written.replace("/opt/conda/envs", "envs"))
+    beside = load_settings(folder).caiman_python
+    monkeypatch.setenv(CAIMAN_VARIABLE, "/opt/caiman/bin/python")
+    of_the_machine = load_settings(folder).caiman_python
+
+    assert named == Path("/opt/conda/envs/caiman/bin/python")
+    assert beside == folder / "envs/caiman/bin/python"
+    assert of_the_machine == Path("/opt/caiman/bin/python")

@@ -75,6 +75,10 @@ class CnmfeParams:
     dff_percentile: float | None = None
     """Percentile of the running baseline, 0 to 100; None finds the mode of each trace."""
 
+    neuropil_px: float | None = None
+    """Width of the ring around each cell whose mean is kept as its neuropil, in pixels; the ring
+    begins 2 pixels away and leaves other cells out. None: no neuropil is kept."""
+
     def __post_init__(self) -> None:
         for name, (low, high) in LIMITS.items():
             check_in_range(name, getattr(self, name), low, high)

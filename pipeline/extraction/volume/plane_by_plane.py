@@ -1,6 +1,7 @@
 """The cells of every plane by itself, as one result."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,7 +72,9 @@ def _extract_plane(plane: Task) -> Sources | None:
 def _joined(by_plane: dict[int, Sources], frame_shape: tuple[int, ...]) -> Sources:
     """Return the components of all planes as those of a volume, plane after plane."""
     planes = list(by_plane.values())
-    traces = {name: np.concatenate([getattr(each, name) for each in planes]) for name in TRACES}
+    traces: dict[str, Any] = {
+        name: np.concatenate([getattr(each, name) for each in planes]) for name in TRACES
+    }
     backgrounds = {plane: each.background for plane, each in by_plane.items()}
     return Sources(
         footprints=_stacked({k: each.footprints for k, each in by_plane.items()}, frame_shape),

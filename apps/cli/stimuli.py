@@ -1,0 +1,143 @@
+"""Stimulus types, and the stimulus periods of recordings."""
+
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+import typer
+
+from apps import queries
+from apps.table_files import check_table_file, save_table
+from pipeline.stimuli import choose_columns, read_stimulus_table
+from schemas import stimuli
+from schemas.connection import connect
+from schemas.ingest import Trial
+from schemas.settings import ProjectError
+
+cli = typer.Typer(help="Stimulus types, and when stimuli were given.", no_args_is_help=True)
+types = typer.Typer(help="The stimulus types of the project.", no_args_is_help=True)
+cli.add_typer(types, name="types")
+
+Animal = Annotated[str, typer.Option(help="The animal.")]
+Session = Annotated[str, typer.Option(help="The session.")]
+Trial_ = Annotated[str, typer.Option("--trial", help="The trial.")]
+Type = Annotated[str, typer.Argument(metavar="TYPE", help="A stimulus type.")]
+
+
+@types.command("list")
+def list_types() -> None:
+    """List the stimulus types.
+
+    Example: `mesmerize stimuli types list`
+    """
+    print("\n".join(stimuli.stimulus_types(connect())) or "There are no stimulus types yet.")
+
+
+@types.command("add")
+def add_type(label: Type) -> None:
+    """Make a stimulus type.
+
+    Example: `mesmerize stimuli types add orientation`
+    """
+    stimuli.add_stimulus_type(connect(), label)
+    print(f"Made the stimulus type {label!r}.")
+
+
+@types.command("rename")
+def rename_type(
+    label: Type, new_label: Annotated[str, typer.Argument(metavar="NEW", help="Its new name.")]
+) -> None:
+    """Call a stimulus type by another name; all its periods stay with it.
+
+    Example: `mesmerize stimuli types rename ori orientation`
+    """
+    stimuli.rename_stimulus_type(connect(), label, new_label)
+    print(f"{label!r} is called {new_label!r} now.")
+
+
+@cli.command("import")
+def import_periods(
+    path: Annotated[Path, typer.Argument(help="A table: .csv, .tsv or .xlsx.")],
+    animal: Animal,
+    session: Session,
+    trial: Trial_,
+    mapping: Annotated[
+        list[str],
+        typer.Option(
+            "--map",
+            metavar="TYPE=COLUMN",
+            help="A stimulus type and the column with the names of its stimuli; "
+            "may be given several times.",
+        ),
+    ],
+    unit: Annotated[str, typer.Option(help="Of begin and end: `s` or `frames`.")],
+    start: Annotated[str, typer.Option(help="Column of the begin.")] = "start",
+    end: Annotated[str, typer.Option(help="Column of the end.")] = "end",
+    color: Annotated[str | None, typer.Option(help="Column of colours, as #1f77b4.")] = None,
+) -> None:
+    """Take stimulus periods from a table; those that were there stay as an older version.
+
+    Example: `mesmerize stimuli import t1.csv --animal m1 --session 2026-11-22 --trial t1 \
+--map orientation=ori --unit frames`
+    """
+    database, key = connect(), dict(Trial(animal=animal, session=session, trial=trial).key)
+    table = read_stimulus_table(path)
+    placed = {}
+    for text in mapping:
+        label, equals, column = text.partition("=")
+        if not equals:
+            raise ProjectError(f"--map is written as TYPE=COLUMN; got {text!r}.")
+        chosen = choose_columns(table, column, start=start, end=end, color=color)
+        placed[label] = stimuli.place(database, key, chosen, unit=unit)
+    stimuli.enter_periods(database, key, placed, source=path.name)
+    for label, found in placed.items():
+        print(f"{label}: {stimuli.said(found)}")
+
+
+@cli.command("list")
+def list_periods(animal: Animal, session: Session, trial: Trial_) -> None:
+    """List the stimulus periods of a recording.
+
+    Example: `mesmerize stimuli list --animal m1 --session 2026-11-22 --trial t1`
+    """
+    table = _table(animal, session, trial)
+    print(table.to_string(index=False) if len(table) else "There are no stimulus periods.")
+
+
+@cli.command("export")
+def export_periods(
+    path: Annotated[Path, typer.Argument(help="A new file: .csv, .tsv, .xlsx or .parquet.")],
+    animal: Animal,
+    session: Session,
+    trial: Trial_,
+) -> None:
+    """Write the stimulus periods of a recording into a table.
+
+    Example: `mesmerize stimuli export t1.csv --animal m1 --session 2026-11-22 --trial t1`
+    """
+    check_table_file(path)
+    table = _table(animal, session, trial)
+    save_table(table, path)
+    print(f"Wrote {len(table)} periods into {path}.")
+
+
+@cli.command("undo")
+def undo_periods(label: Type, animal: Animal, session: Session, trial: Trial_) -> None:
+    """Go back to the periods of a type that were there before the last change.
+
+    Example: `mesmerize stimuli undo orientation --animal m1 --session 2026-11-22 --trial t1`
+    """
+    key = dict(Trial(animal=animal, session=session, trial=trial).key)
+    stimuli.undo_periods(connect(), key, label)
+    print(f"The periods of {label!r} are again those of before the last change.")
+
+
+def _table(animal: str, session: str, trial: str) -> pd.DataFrame:
+    """Return all periods of a recording."""
+    key = dict(Trial(animal=animal, session=session, trial=trial).key)
+    database = connect()
+    if queries.recording(database, key) is None:
+        raise ProjectError(f"there is no recording {animal} / {session} / {trial}.")
+    found = [p.table.assign(type=p.label) for p in stimuli.stimulus_periods(database, key)]
+    table = pd.concat(found) if found else pd.DataFrame(columns=["type", *stimuli.PERIOD])
+    return table[["type", *stimuli.PERIOD]]

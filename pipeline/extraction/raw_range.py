@@ -1,0 +1,112 @@
+"""The grey levels between which a component's trace lies in the movie itself."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from pipeline.blocks import (
+    DEFAULT_MEMORY_BYTES,
+    DEFAULT_THREADS,
+    Progress,
+    frame_blocks,
+    map_blocks,
+    no_progress,
+)
+from pipeline.movie import Movie
+
+BRIGHTEST = ("top_5", "top_10", "top_5p", "top_10p", "top_25p", "full_mean")
+"""Of how many of the brightest pixels of a footprint the mean is taken: a number, a percentage, or
+all of them."""
+
+NUMBERS = (5, 10)
+TWENTIETHS = (1, 2, 5)
+
+
+class RawRange(NamedTuple):
+    """Grey levels in two frames, in the order of `BRIGHTEST`; NaN where a frame has none."""
+
+    low: NDArray[np.float32]
+    """In the frame in which the denoised trace is lowest, ``(n_rois, 6)``."""
+
+    high: NDArray[np.float32]
+    """In the frame in which it is highest, ``(n_rois, 6)``."""
+
+
+def raw_range(
+    movie: Movie,
+    footprints: sparse.csc_array,
+    denoised: NDArray[np.float32],
+    *,
+    threads: int = DEFAULT_THREADS,
+    memory_bytes: int = DEFAULT_MEMORY_BYTES,
+    progress: Progress = no_progress,
+) -> RawRange:
+    """Return what the brightest pixels of each footprint are at the extremes of its trace.
+
+    Parameters
+    ----------
+    movie : Movie
+        What the traces were taken from.
+    footprints : sparse array, (n_pixels, n_rois)
+        Pixels in C order.
+    denoised : array, (n_rois, n_frames)
+        Frames that are not finite are passed over.
+    threads : int
+        Blocks worked on at once.
+    memory_bytes : int
+        Memory for blocks.
+    progress : callable
+        Told the frames done; may raise to cancel.
+
+    Returns
+    -------
+    RawRange
+        With it, a trace can be brought back to the grey levels of the recording.
+
+    Notes
+    -----
+    A twentieth of the pixels is rounded down, and tenth and quarter are two and five times that;
+    where that is no pixel, all are taken.
+    """
+    n_rois = footprints.shape[1]
+    ranges = RawRange(*(np.full((n_rois, len(BRIGHTEST)), np.nan, np.float32) for _ in range(2)))
+    wanted: dict[int, list[tuple[NDArray[np.float32], int]]] = {}
+    for roi, trace in enumerate(denoised):
+        if np.isfinite(trace).any():
+            wanted.setdefault(int(np.nanargmin(trace)), []).append((ranges.low, roi))
+            wanted.setdefault(int(np.nanargmax(trace)), []).append((ranges.high, roi))
+    columns = np.split(footprints.indices, footprints.indptr[1:-1])[:n_rois]
+
+    def fill(frames: slice, block: NDArray[np.generic]) -> None:
+        for frame in wanted.keys() & range(frames.start, frames.stop):
+            pixels = block[frame - frames.start].reshape(-1)
+            for levels, roi in wanted[frame]:
+                levels[roi] = brightest(pixels[columns[roi]])
+
+    blocks = frame_blocks(
+        movie.n_frames, frame_bytes=movie.frame_bytes, memory_bytes=memory_bytes // (threads + 1)
+    )
+    hit = [block for block in blocks if wanted.keys() & range(block.start, block.stop)]
+    for _ in map_blocks(fill, movie, hit, threads=threads, phase="grey levels", progress=progress):
+        pass
+    return ranges
+
+
+def brightest(values: NDArray[np.generic]) -> NDArray[np.float32]:
+    """Return the means of the brightest pixels, in the order of `BRIGHTEST`.
+
+    Examples
+    --------
+    >>> brightest(np.arange(40)).tolist()
+    [37.0, 34.5, 38.5, 37.5, 34.5, 19.5]
+    """
+    pixels = np.asarray(values, np.float64)
+    falling = np.sort(pixels[np.isfinite(pixels)])[::-1]
+    if not falling.size:
+        return np.full(len(BRIGHTEST), np.nan, np.float32)
+    twentieth = falling.size // 20
+    counts = [min(number, falling.size) for number in NUMBERS]
+    counts += [part * twentieth or falling.size for part in TWENTIETHS]
+    return np.array([falling[:count].mean() for count in (*counts, falling.size)], np.float32)

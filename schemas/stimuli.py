@@ -1,0 +1,256 @@
+"""Stimulus types of a project and stimulus periods of recordings: entered, and asked for."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import pandas as pd
+from datajoint.errors import DuplicateError
+
+from pipeline.stimuli import Placed, place_periods
+from schemas.connection import Database
+from schemas.settings import ProjectError
+
+PERIOD = ("name", "start_s", "end_s", "start_frame", "stop_frame", "color")
+LONGEST_LABEL = 64
+LONGEST_SOURCE = 255
+
+Key = dict[str, Any]
+
+
+class Periods(NamedTuple):
+    """The stimulus periods of one type in a recording."""
+
+    label: str
+    """The type."""
+
+    version: int
+    """How often they were entered."""
+
+    table: pd.DataFrame
+    """One row each, in the order of time: name, start_s, end_s, start_frame, stop_frame, color."""
+
+
+def stimulus_types(database: Database) -> list[str]:
+    """Return the labels of the stimulus types, in the order in which they were made."""
+    table = database.project.StimulusType()
+    return [str(label) for label in table.to_arrays("label", order_by="stimulus_type_id")]
+
+
+def add_stimulus_type(database: Database, label: str) -> None:
+    """Make a stimulus type.
+
+    Parameters
+    ----------
+    database : Database
+        The connected tables.
+    label : str
+        What people call it.
+
+    Raises
+    ------
+    ProjectError
+        If the label cannot be, or is there already.
+    """
+    label = _checked(database, label)
+    table = database.project.StimulusType()
+    number = max(table.to_arrays("stimulus_type_id"), default=0) + 1
+    table.insert1({"stimulus_type_id": int(number), "label": label})
+
+
+def rename_stimulus_type(database: Database, label: str, new_label: str) -> None:
+    """Call a stimulus type by another name; all its periods stay with it.
+
+    Parameters
+    ----------
+    database : Database
+        The connected tables.
+    label : str
+        The old name.
+    new_label : str
+        The new one.
+
+    Raises
+    ------
+    ProjectError
+        If there is no such type, or the new label cannot be or is there already.
+    """
+    key = _type(database, label)
+    new_label = _checked(database, new_label)
+    database.project.StimulusType().update1({**key, "label": new_label})
+
+
+def _checked(database: Database, label: str) -> str:
+    """Return a label that a new type may have, or refuse it."""
+    label = label.strip()
+    if not 0 < len(label) <= LONGEST_LABEL or not label.isprintable():
+        raise ProjectError(
+            f"the label of a stimulus type has 1 to {LONGEST_LABEL} letters; got {label!r}."
+        )
+    if label in stimulus_types(database):
+        raise ProjectError(f"there is a stimulus type {label!r} already.")
+    return label
+
+
+def _type(database: Database, label: str) -> Key:
+    """Return the key of a stimulus type."""
+    found = (database.project.StimulusType() & {"label": label}).keys()
+    if not found:
+        there = ", ".join(stimulus_types(database)) or "none yet"
+        raise ProjectError(
+            f"there is no stimulus type {label!r}; there are: {there}. Make it with: "
+            f"mesmerize stimuli types add {label!r}"
+        )
+    return dict(found[0])
+
+
+def place(database: Database, recording: Key, table: pd.DataFrame, *, unit: str) -> Placed:
+    """Find where periods lie in a recording, without storing them.
+
+    Parameters
+    ----------
+    database : Database
+        The connected tables.
+    recording : dict
+        Key of the recording.
+    table : pandas.DataFrame
+        With the columns name, start, end, and perhaps color.
+    unit : str
+        Of start and end: ``s`` or ``frames``.
+
+    Raises
+    ------
+    ProjectError
+        If the movie has not been read yet.
+    ValueError
+        If a period cannot be.
+    """
+    facts = (database.session.RecordingInfo() & recording).proj("n_frames", "rate_hz").to_dicts()
+    if not facts:
+        raise ProjectError(
+            f"the length of {' / '.join(map(str, recording.values()))} is not known yet: "
+            "there is no such recording, or its movie is still to be read by: mesmerize work"
+        )
+    rate_hz, n_frames = facts[0]["rate_hz"], facts[0]["n_frames"]
+    return place_periods(table, unit=unit, rate_hz=rate_hz, n_frames=n_frames)
+
+
+def said(placed: Placed) -> str:
+    """Say what was found, in words."""
+    words = [f"{len(placed.periods)} periods"]
+    if placed.n_outside:
+        words.append(f"{placed.n_outside} do not lie in the recording and are left out")
+    if placed.overlaps:
+        first, second = placed.overlaps[0]
+        words.append(
+            f"{len(placed.overlaps)} overlap with one before, the first at {second.start_s:g} s"
+            f" ({second.name!r} with {first.name!r})"
+        )
+    return "; ".join(words)
+
+
+def enter_periods(
+    database: Database,
+    recording: Key,
+    placed: Mapping[str, Placed],
+    *,
+    source: str = "",
+    after: int | None = None,
+) -> None:
+    """Store the periods of one or several types in a recording, all or none.
+
+    Those that were there stay as older versions.
+
+    Parameters
+    ----------
+    database : Database
+        The connected tables.
+    recording : dict
+        Key of the recording.
+    placed : mapping
+        From `place`, by the label of the stimulus type.
+    source : str
+        Name of the file that they came from.
+    after : int or None
+        The version that was changed; None: the newest, whatever it is.
+
+    Raises
+    ------
+    ProjectError
+        If there is no such type, or somebody else entered periods since that version.
+    """
+    keys = {label: {**recording, **_type(database, label)} for label in placed}
+    about = {
+        "source": source[-LONGEST_SOURCE:],
+        "account": database.connection.get_user().partition("@")[0],
+    }
+    with database.connection.transaction:
+        for label, found in placed.items():
+            before = _newest_version(database, keys[label]) if after is None else after
+            row = {**keys[label], "version": before + 1}
+            facts = {"n_periods": len(found.periods), "n_outside": found.n_outside, **about}
+            parts = [{**row, "period_id": i, **p._asdict()} for i, p in enumerate(found.periods)]
+            try:
+                database.stimulus.StimulusMap().insert1({**row, **facts})
+            except DuplicateError:
+                raise ProjectError(
+                    f"somebody else has entered periods of {label!r} meanwhile; look at them, "
+                    "then try again."
+                ) from None
+            database.stimulus.StimulusMap.Period().insert(parts)
+
+
+def _newest_version(database: Database, key: Key) -> int:
+    """Return the newest version of the periods of a type in a recording; 0: there are none."""
+    found = database.stimulus.StimulusMap() & key
+    return int(max(found.to_arrays("version"), default=0))
+
+
+def stimulus_periods(database: Database, recording: Key) -> list[Periods]:
+    """Return the periods of a recording as they are now, by type.
+
+    Parameters
+    ----------
+    database : Database
+        The connected tables.
+    recording : dict
+        Key of the recording.
+    """
+    labels = {
+        row["stimulus_type_id"]: row["label"] for row in database.project.StimulusType().to_dicts()
+    }
+    maps = (database.stimulus.StimulusMap() & recording).proj().to_dicts(order_by="version")
+    newest = {row["stimulus_type_id"]: row for row in maps}
+    found = []
+    for number, key in sorted(newest.items()):
+        rows = database.stimulus.StimulusMap.Period() & key
+        table = pd.DataFrame(rows.to_dicts(order_by="period_id"), columns=list(PERIOD))
+        found.append(Periods(labels[number], key["version"], table))
+    return found
+
+
+def undo_periods(database: Database, recording: Key, label: str) -> None:
+    """Go back to the periods of a type that were there before the last change.
+
+    Parameters
+    ----------
+    database : Database
+        The connected tables.
+    recording : dict
+        Key of the recording.
+    label : str
+        The stimulus type.
+
+    Raises
+    ------
+    ProjectError
+        If no periods were entered.
+    """
+    key = {**recording, **_type(database, label)}
+    newest = _newest_version(database, key)
+    if newest == 0:
+        raise ProjectError(f"no periods of {label!r} were entered for this recording.")
+    rows = database.stimulus.StimulusMap.Period() & {**key, "version": newest - 1}
+    table = pd.DataFrame(rows.to_dicts(order_by="period_id"), columns=list(PERIOD))
+    table = table.rename(columns={"start_s": "start", "end_s": "end"})
+    placed = place(database, recording, table, unit="s")
+    enter_periods(database, recording, {label: placed}, after=newest)
