@@ -95,7 +95,7 @@ def plan_grid(movie: Movie, params: CnmfParams, *, memory_bytes: int) -> Grid:
             stacklevel=3,
         )
     for_pixels = _bin_that_fits(movie, BINNED_MOVIE_COPIES * math.prod(frame_shape), memory_bytes)
-    keeps_pixels = for_pixels <= max(1.0, decay_frames / 2)
+    keeps_pixels = for_pixels <= max(1.0, decay_frames)
     wanted = min(round(decay_frames / BINS_PER_DECAY), movie.n_frames // MIN_BINS)
     along = [np.arange(length) // width for length, width in zip(frame_shape, bin_px, strict=True)]
     cell_of_pixel = np.ravel_multi_index(np.ix_(*along), shape)
