@@ -35,7 +35,7 @@ def test_periods_go_in_and_out(mesmerize, tmp_path):
     assert code == 0
     found = (
         "3 periods; 1 do not lie in the recording and are left out; "
-        "1 overlap with one before, the first at 1.66667 s"
+        "2 overlap with one before, the first at 1.66667 s"
     )
     assert out.splitlines() == [
         f"orientation: {found} ('90' with '0')",
