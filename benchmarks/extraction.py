@@ -108,7 +108,8 @@ from caiman.source_extraction.cnmf import cnmf, params as cnmf_params
 file, out = sys.argv[1], Path(sys.argv[2])
 started = time.perf_counter()
 correct = MotionCorrect(
-    file, pw_rigid=True, max_shifts=(12, 12), strides=(48, 48), overlaps=(16, 16)
+    file, pw_rigid=True, max_shifts=(12, 12), strides=(48, 48), overlaps=(16, 16),
+    border_nan="copy",
 )
 correct.motion_correct(save_movie=True)
 name = cm.save_memmap(correct.mmap_file, base_name="memmap_", order="C")
