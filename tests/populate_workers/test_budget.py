@@ -118,10 +118,18 @@ def test_a_job_that_the_disk_can_never_hold_is_refused(small, monkeypatch):
     assert "the whole disk" in refusal.reason
 
 
-def test_full_disk_is_the_reason_and_room_mends_it(small, tmp_path):
+@pytest.mark.parametrize(
+    ("room", "steps"),
+    [
+        ("16k", {"recording_info", "motion_correction"}),
+        ("3m", {"motion_correction"}),
+        ("4600k", {"motion_preview"}),
+    ],
+)
+def test_full_disk_is_the_reason_and_room_mends_it(small, tmp_path, room, steps):
     disk = tmp_path / "disk"
     disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(disk)]
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={room}", "tmpfs", str(disk)]
     if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
         pytest.skip("no file system can be mounted here: that takes root")
     try:
@@ -136,12 +144,13 @@ def test_full_disk_is_the_reason_and_room_mends_it(small, tmp_path):
         worker._budget.why_not = lambda *_: None  # another program fills the disk meanwhile
         worker.run()
 
-        (failure,) = queue.failures(lab)
-        assert "the disk is full (No space left on device); make room" in failure.message
-        assert len(lab.session.RecordingInfo()) == 1  # the worker went on
+        failures = queue.failures(lab)
+        assert {failure.step for failure in failures} == steps  # the worker went on
+        for failure in failures:
+            assert "the disk is full (No space left on device); make room" in failure.message
         assert not list((disk / "store" / "_incoming").glob("*"))
         subprocess.run([*mount[:3], "-o", "remount,size=99m", "tmpfs", str(disk)], check=True)
-        assert queue.retry(lab, containing="disk is full") == 1
+        assert queue.retry(lab, containing="disk is full") == len(failures)
         assert {outcome.error for outcome in work(lab)} == {None}
     finally:
         subprocess.run(["umount", "-l", str(disk)], check=True)
