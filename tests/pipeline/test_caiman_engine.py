@@ -16,7 +16,7 @@ from scipy import sparse
 from pipeline.extraction import CnmfParams, extract_sources
 from pipeline.extraction.caiman_engine import CaimanParams, Host, extract_with_caiman
 from pipeline.extraction.caiman_engine.guest import GuestError
-from pipeline.extraction.caiman_engine.names import to_caiman_names
+from pipeline.extraction.caiman_engine.settings import to_caiman_names
 from pipeline.movie import Movie
 from pipeline.simulate import (
     OnePhotonParams,

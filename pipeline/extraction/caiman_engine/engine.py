@@ -18,8 +18,8 @@ from pipeline.blocks import DEFAULT_MEMORY_BYTES, DEFAULT_THREADS, Progress, no_
 from pipeline.extraction.caiman_engine.collect import collect_sources
 from pipeline.extraction.caiman_engine.exchange import read_found, write_movie
 from pipeline.extraction.caiman_engine.guest import INSTALL, Guest, GuestError, find_interpreter
-from pipeline.extraction.caiman_engine.names import to_caiman_names
 from pipeline.extraction.caiman_engine.params import CaimanParams
+from pipeline.extraction.caiman_engine.settings import to_caiman_names
 from pipeline.extraction.sources import Sources
 from pipeline.extraction.stream import Stream
 from pipeline.extraction.suitability import MIN_FRAMES, check_movie
