@@ -12,7 +12,7 @@ from datajoint.errors import DataJointError
 
 from schemas import server
 from schemas.access import Account, NotAllowed, ProjectConnection, own_role
-from schemas.migration import add_missing_columns, lacks_columns
+from schemas.migration import add_missing_columns, missing_columns
 from schemas.resources import RESOURCES, Resources
 from schemas.roles import keep_grants
 from schemas.settings import ProjectError, Settings, datajoint_config, load_settings
@@ -185,7 +185,7 @@ def _make_tables(database: Database) -> None:
         module.schema.database = None  # a process may change servers; only tests do
         schema = f"{database.settings.schema_prefix}{name}"
         module.schema.activate(schema, connection=database.connection)
-        add_missing_columns(module)
+    add_missing_columns(database.connection, database.settings.schema_prefix, database.modules)
     for name in STEPS:
         database.jobs(name)  # makes the queue now: two workers that make it at once would clash
 
@@ -220,7 +220,8 @@ def connect_session(settings: Settings, account: Account | None = None) -> Datab
             f"role with: mesmerize users add {user}; tables that were never made are made by "
             "calling once: mesmerize status"
         ) from error
-    if any(lacks_columns(_defined(name), module) for name, module in modules.items()):
+    defined = {name: _defined(name) for name in MODULES}
+    if missing_columns(connection, settings.schema_prefix, defined):
         connection.close()
         raise ProjectError(
             f"the tables {settings.schema_prefix}* were made by an earlier version; an admin gives "

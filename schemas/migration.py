@@ -1,7 +1,7 @@
 """Tables of an earlier version get the columns that have come since; nothing else changes."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -13,47 +13,71 @@ COLUMN = re.compile(r"^\s*(\w+)\s*(=[^:]*)?:")
 DONE_ALREADY = re.compile(r"already exists|duplicate column", re.IGNORECASE)
 
 
-def add_missing_columns(module: ModuleType) -> None:
-    """Add to the tables of a schema the columns that they lack.
+def add_missing_columns(connection: Any, prefix: str, modules: Mapping[str, ModuleType]) -> None:
+    """Add to the tables of a project the columns that they lack.
 
     Rows that are there get the default of a new column, so each needs one: ``null`` where nothing
     can be said of them.
 
     Parameters
     ----------
-    module : module
-        One of the schemas, activated.
+    connection : datajoint.Connection
+        To the project's server.
+    prefix : str
+        What the names of its schemas begin with.
+    modules : mapping
+        The schemas by name, activated.
 
     Raises
     ------
     datajoint.errors.DataJointError
         If the account may not change tables.
     """
-    for table in _tables(module):
-        missing = _missing(table, table.heading.names)
+    for table, missing in missing_columns(connection, prefix, modules).items():
         for name, line in missing.items():
             _add(table, name, line)
-        if missing:
-            table._heading = Heading(table_info=table.heading.table_info)
+        table._heading = Heading(table_info=table.heading.table_info)
 
 
-def lacks_columns(defined: ModuleType, found: ModuleType) -> bool:
-    """Return whether tables on the server lack columns.
+def missing_columns(
+    connection: Any, prefix: str, modules: Mapping[str, ModuleType]
+) -> dict[Any, dict[str, str]]:
+    """Return what the tables on the server lack, in one question to it.
 
     Parameters
     ----------
-    defined : module
-        One of the schemas.
-    found : module
-        The same, as the server describes it.
+    connection : datajoint.Connection
+        To the project's server.
+    prefix : str
+        What the names of its schemas begin with.
+    modules : mapping
+        The modules that define the schemas, by name.
+
+    Returns
+    -------
+    dict
+        The lines of the definition by the name of the column, by table; of a table that is not
+        there, all.
     """
-    for table in _tables(defined):
-        there: Any = found
-        for name in table.__qualname__.split("."):
-            there = getattr(there, name)
-        if _missing(table, there.heading.names):
-            return True
-    return False
+    schemas = tuple(f"{prefix}{name}" for name in modules)
+    found = connection.query(
+        "SELECT table_schema, table_name, column_name FROM information_schema.columns "
+        f"WHERE table_schema IN ({', '.join(['%s'] * len(schemas))})",
+        args=schemas,
+    ).fetchall()
+    there = set(found)
+    lacking = {}
+    for schema, module in zip(schemas, modules.values(), strict=True):
+        for table in _tables(module):
+            columns = _columns(table).items()
+            missing = {
+                name: line
+                for name, line in columns
+                if (schema, table.table_name, name) not in there
+            }
+            if missing:
+                lacking[table] = missing
+    return lacking
 
 
 def _tables(module: ModuleType) -> Iterator[Any]:
@@ -67,11 +91,11 @@ def _tables(module: ModuleType) -> Iterator[Any]:
                     yield part
 
 
-def _missing(table: Any, names: list[str]) -> dict[str, str]:
-    """Return the lines of the definition whose columns are not among the names."""
+def _columns(table: Any) -> dict[str, str]:
+    """Return the lines of a definition by the column that they define; references define none."""
     lines = table.definition.splitlines()
     found = ((COLUMN.match(line), line.strip()) for line in lines)
-    return {match[1]: line for match, line in found if match and match[1] not in names}
+    return {match[1]: line for match, line in found if match}
 
 
 def _add(table: Any, name: str, line: str) -> None:

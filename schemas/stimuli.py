@@ -222,10 +222,14 @@ def stimulus_periods(database: Database, recording: Key) -> list[Periods]:
     newest = {row["stimulus_type_id"]: row for row in maps}
     found = []
     for number, key in sorted(newest.items()):
-        rows = database.stimulus.StimulusMap.Period() & key
-        table = pd.DataFrame(rows.to_dicts(order_by="period_id"), columns=list(PERIOD))
-        found.append(Periods(labels[number], key["version"], table))
+        found.append(Periods(labels[number], key["version"], _version(database, key)))
     return found
+
+
+def _version(database: Database, key: Key) -> pd.DataFrame:
+    """Return the periods of one version."""
+    rows = (database.stimulus.StimulusMap.Period() & key).to_dicts(order_by="period_id")
+    return pd.DataFrame(rows, columns=list(PERIOD))
 
 
 def undo_periods(database: Database, recording: Key, label: str) -> None:
@@ -249,8 +253,7 @@ def undo_periods(database: Database, recording: Key, label: str) -> None:
     newest = _newest_version(database, key)
     if newest == 0:
         raise ProjectError(f"no periods of {label!r} were entered for this recording.")
-    rows = database.stimulus.StimulusMap.Period() & {**key, "version": newest - 1}
-    table = pd.DataFrame(rows.to_dicts(order_by="period_id"), columns=list(PERIOD))
-    table = table.rename(columns={"start_s": "start", "end_s": "end"})
+    before = _version(database, {**key, "version": newest - 1})
+    table = before.rename(columns={"start_s": "start", "end_s": "end"})
     placed = place(database, recording, table, unit="s")
     enter_periods(database, recording, {label: placed}, after=newest)

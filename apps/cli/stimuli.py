@@ -80,7 +80,7 @@ def import_periods(
     Example: `mesmerize stimuli import t1.csv --animal m1 --session 2026-11-22 --trial t1 \
 --map orientation=ori --unit frames`
     """
-    database, key = connect(), dict(Trial(animal=animal, session=session, trial=trial).key)
+    database, key = connect(), _key(animal, session, trial)
     table = read_stimulus_table(path)
     placed = {}
     for text in mapping:
@@ -127,15 +127,18 @@ def undo_periods(label: Type, animal: Animal, session: Session, trial: Trial_) -
 
     Example: `mesmerize stimuli undo orientation --animal m1 --session 2026-11-22 --trial t1`
     """
-    key = dict(Trial(animal=animal, session=session, trial=trial).key)
-    stimuli.undo_periods(connect(), key, label)
+    stimuli.undo_periods(connect(), _key(animal, session, trial), label)
     print(f"The periods of {label!r} are again those of before the last change.")
+
+
+def _key(animal: str, session: str, trial: str) -> queries.Key:
+    """Return the key of a recording, or refuse what cannot be one."""
+    return dict(Trial(animal=animal, session=session, trial=trial).key)
 
 
 def _table(animal: str, session: str, trial: str) -> pd.DataFrame:
     """Return all periods of a recording."""
-    key = dict(Trial(animal=animal, session=session, trial=trial).key)
-    database = connect()
+    database, key = connect(), _key(animal, session, trial)
     if queries.recording(database, key) is None:
         raise ProjectError(f"there is no recording {animal} / {session} / {trial}.")
     found = [p.table.assign(type=p.label) for p in stimuli.stimulus_periods(database, key)]

@@ -109,3 +109,16 @@ def test_who_may_not_change_tables_is_told_who_may(older, address):
         if address is not None:
             for role in ("viewer", "analyst", "operator", "admin"):
                 owner.connection.query(f"DROP ROLE `{owner.settings.schema_prefix}{role}`")
+
+
+def test_a_table_that_has_come_since_is_missed_and_made(database):
+    name = database.worker.Limit().full_table_name
+    database.connection.query(f"DROP TABLE {name}")
+
+    with pytest.raises(ProjectError, match="an earlier version; an admin gives them"):
+        connect_session(database.settings)
+    connect(database.settings)
+
+    session = connect_session(database.settings)
+    assert session.worker.Limit().heading.names == ["step", "most", "account", "since"]
+    session.connection.close()
