@@ -8,6 +8,7 @@ from typing import Any
 import datajoint as dj
 from datajoint.declare import compile_attribute
 from datajoint.heading import Heading
+from datajoint.utils import from_camel_case
 
 COLUMN = re.compile(r"^\s*(\w+)\s*(=[^:]*)?:")
 DONE_ALREADY = re.compile(r"already exists|duplicate column", re.IGNORECASE)
@@ -68,27 +69,28 @@ def missing_columns(
     there = set(found)
     lacking = {}
     for schema, module in zip(schemas, modules.values(), strict=True):
-        for table in _tables(module):
+        for table_name, table in _tables(module):
             columns = _columns(table).items()
             missing = {
-                name: line
-                for name, line in columns
-                if (schema, table.table_name, name) not in there
+                name: line for name, line in columns if (schema, table_name, name) not in there
             }
             if missing:
                 lacking[table] = missing
     return lacking
 
 
-def _tables(module: ModuleType) -> Iterator[Any]:
-    """Yield the tables that a module defines, each before its parts."""
+def _tables(module: ModuleType) -> Iterator[tuple[str, Any]]:
+    """Yield the tables that a module defines by their names on the server, each before its parts.
+
+    A part learns its name only when its schema is activated, which sessions of the app never do.
+    """
     for table in vars(module).values():
         if isinstance(table, type) and table.__module__ == module.__name__:
             if issubclass(table, dj.Table):
-                yield table
+                yield table.table_name, table
             for part in vars(table).values():
                 if isinstance(part, type) and issubclass(part, dj.Part):
-                    yield part
+                    yield f"{table.table_name}__{from_camel_case(part.__name__)}", part
 
 
 def _columns(table: Any) -> dict[str, str]:

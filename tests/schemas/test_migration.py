@@ -1,5 +1,10 @@
 """A project of an earlier version gets the columns that have come since."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from schemas import accounts
@@ -122,3 +127,27 @@ def test_a_table_that_has_come_since_is_missed_and_made(database):
     session = connect_session(database.settings)
     assert session.worker.Limit().heading.names == ["step", "most", "account", "since"]
     session.connection.close()
+
+
+SESSION_OF_A_NEW_PROCESS = """
+import sys
+from pathlib import Path
+from schemas.connection import connect_session
+from schemas.settings import load_settings
+print(len(connect_session(load_settings(Path(sys.argv[1]))).session.Recording()))
+"""
+
+
+def test_a_process_that_never_made_tables_finds_nothing_missing(database):
+    command = [sys.executable, "-W", "ignore", "-c", SESSION_OF_A_NEW_PROCESS]
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
+
+    ended = subprocess.run(
+        [*command, database.settings.folder],
+        check=False,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+
+    assert (ended.stdout, ended.stderr, ended.returncode) == ("0\n", "", 0)
