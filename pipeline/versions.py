@@ -7,6 +7,8 @@ PACKAGES = (
     "mesmerize-datajoint",
     "numpy",
     "scipy",
+    "pandas",
+    "scikit-learn",
     "numba",
     "opencv-python-headless",
     "tifffile",
