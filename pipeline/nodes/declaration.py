@@ -179,32 +179,15 @@ def column(
 ) -> Any:
     """Return a field of parameters that names a column.
 
-    Parameters
-    ----------
-    *axes : str or None
-        What its arrays may follow; None: one value a row; none given: any column.
-    kinds : tuple of str
-        What it may be.
-    default : str
-        "" means the last output, or none where it is optional.
-    **options
-        The others of `ColumnNeed`.
+    ``axes`` are what its arrays may follow, None among them one value a row; without any, every
+    column will do. ``kinds`` is what it may be, ``options`` are the others of `ColumnNeed`. The
+    default "" means the last output, or none where the column is optional.
     """
     return field(default=default, metadata={"column": ColumnNeed(axes or None, kinds, **options)})
 
 
 def columns(*axes: str | None, kinds: tuple[str, ...] = ("numeric",), **options: Any) -> Any:
-    """Return a field of parameters that names several columns, as a tuple.
-
-    Parameters
-    ----------
-    *axes : str or None
-        What arrays of each may follow; None: one value a row; none given: any column.
-    kinds : tuple of str
-        What each may be.
-    **options
-        The others of `ColumnNeed`.
-    """
+    """Return a field of parameters that names several columns, as a tuple; see `column`."""
     return field(default=(), metadata={"column": ColumnNeed(axes or None, kinds, **options)})
 
 
