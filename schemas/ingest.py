@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.readers import open_movie
+from pipeline.readers.file_order import movie_files
 from pipeline.readers.metadata import find_metadata
 from pipeline.readers.registry import split_item
 from schemas.animal import Animal
@@ -95,7 +96,7 @@ def ingest(trial: Trial, paths: Sequence[Path]) -> dict[str, Any]:
     trial : Trial
         Whose movie it is and how it is read.
     paths : sequence of Path
-        Its files, in the order of time.
+        Its files, in the order of time, or the folder of its files.
 
     Returns
     -------
@@ -114,10 +115,10 @@ def ingest(trial: Trial, paths: Sequence[Path]) -> dict[str, Any]:
             f"trial {trial.trial!r} of animal {trial.animal!r}, session {trial.session}, exists "
             "already; give this movie another trial name."
         )
-    metadata = _metadata_file(trial, paths[0])
-    given = [split_item(path)[0] for path in paths] + ([metadata] if metadata else [])
-    for path in given:
+    for path in [*(split_item(path)[0] for path in paths), *filter(None, [trial.metadata])]:
         RESOURCES.get().settings.locate(path)  # nothing outside the data roots is even opened
+    paths = movie_files(paths)
+    metadata = _metadata_file(trial, paths[0])
     movie = open_movie(
         list(paths),
         axes=trial.axes,

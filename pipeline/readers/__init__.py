@@ -1,6 +1,16 @@
 """Recordings of any format as movies: one module a format, a registry by suffix."""
 
-from pipeline.readers import hdf5, metadata_formats, npy, tiff, zarr_folder
+from pipeline.readers import (
+    hdf5,
+    isxd,
+    mesc,
+    metadata_formats,
+    npy,
+    nwb,
+    raw,
+    tiff,
+    zarr_folder,
+)
 from pipeline.readers.metadata import METADATA_FORMATS, read_metadata, register_metadata_format
 from pipeline.readers.opening import open_movie
 from pipeline.readers.registry import READERS, register_reader
@@ -11,9 +21,14 @@ __all__ = [
     "READERS",
     "Stack",
     "hdf5",
+    "isxd",
+    "mesc",
     "metadata_formats",
     "npy",
+    "nwb",
+    "npy",
     "open_movie",
+    "raw",
     "read_metadata",
     "register_metadata_format",
     "register_reader",

@@ -167,8 +167,9 @@ def choose_channel(stack: Stack, letters: str, asked: int | None) -> int:
     """
     n_channels = dict(zip(letters, stack.array.shape, strict=True)).get(CHANNEL, 1)
     if asked is None and n_channels > 1:
+        names = f" ({', '.join(stack.channel_names)})" if stack.channel_names else ""
         raise ValueError(
-            f"{stack.name} has {n_channels} channels; name the one to analyse, "
+            f"{stack.name} has {n_channels} channels{names}; name the one to analyse, "
             f"channel 0 to {n_channels - 1}."
         )
     channel = asked or 0

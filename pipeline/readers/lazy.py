@@ -128,3 +128,19 @@ class JoinedFrames:
                 block[done:ahead] = part[here]
                 done = ahead
         return block
+
+
+class SideBySide:
+    """Arrays of one shape, as one array with an axis before theirs."""
+
+    def __init__(self, arrays: Sequence[Any]) -> None:
+        """Put arrays side by side whose shapes have been checked to agree."""
+        self._arrays = arrays
+        self.shape: tuple[int, ...] = (len(arrays), *arrays[0].shape)
+        self.dtype: np.dtype[Any] = arrays[0].dtype
+        chunks = getattr(arrays[0], "chunks", None)
+        self.chunks: tuple[int, ...] | None = (1, *chunks) if chunks else None
+
+    def __getitem__(self, index: tuple[slice, ...]) -> NDArray[Any]:
+        chosen = self._arrays[index[0]]
+        return np.stack([np.asarray(array[index[1:]]) for array in chosen])

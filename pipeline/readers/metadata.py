@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline.readers.datasets import is_positive
 from pipeline.readers.json_values import json_values
+from pipeline.readers.plugins import METADATA_GROUP, load_plugin, plugin_names
 
 MetadataReader = Callable[[Path], Mapping[str, Any]]
 """``reader(path)`` returns at least ``fps``; ``origin``, ``date``, ``orig_meta`` are usual."""
@@ -180,12 +181,15 @@ def read_json(path: Path, keys: tuple[str, ...] = ()) -> dict[str, Any]:
 
 
 def _named(name: str) -> MetadataFormat:
-    if name not in METADATA_FORMATS:
+    if name in METADATA_FORMATS:
+        return METADATA_FORMATS[name]
+    read = load_plugin(METADATA_GROUP, name)
+    if read is None:
+        names = ", ".join([*METADATA_FORMATS, *plugin_names(METADATA_GROUP)])
         raise ValueError(
-            f"metadata_format must be one of {', '.join(METADATA_FORMATS)}, or a function "
-            f"path -> dict; got {name!r}."
+            f"metadata_format must be one of {names}, or a function path -> dict; got {name!r}."
         )
-    return METADATA_FORMATS[name]
+    return MetadataFormat(read, tuple(getattr(read, "suffixes", (".json",))))
 
 
 def _reader(path: Path, metadata_format: str | MetadataReader | None) -> MetadataReader:

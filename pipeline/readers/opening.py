@@ -10,6 +10,7 @@ from pipeline.checks import check_in_range
 from pipeline.movie import MAX_RATE_HZ, Movie
 from pipeline.readers.axes import choose_channel, name_axes, parse_axes
 from pipeline.readers.datasets import NUMBERS, is_positive
+from pipeline.readers.file_order import movie_files
 from pipeline.readers.lazy import JoinedFrames, OrderedFrames
 from pipeline.readers.metadata import UNKNOWN, MetadataReader, find_metadata, read_metadata
 from pipeline.readers.registry import read_stacks, split_item
@@ -36,8 +37,9 @@ def open_movie(
     Parameters
     ----------
     path : path or sequence of paths
-        A file (TIFF, HDF5, NumPy) or a Zarr folder, or the files that a recording was cut in, in
-        their order in time. ``file::item`` chooses a data set or the number of a series.
+        A file of any format in `READERS` or a Zarr folder, or the files that a recording was cut
+        in, in their order in time, or the folder of these files, which are numbered.
+        ``file::item`` chooses a data set, a unit, or the number of a series.
     axes : str, optional
         Order of the axes in the file, such as ``"TYX"`` or ``"TZCYX"``; by default as the file
         says, else time first.
@@ -74,7 +76,7 @@ def open_movie(
     """
     _check_rate(rate_hz)
     asked = None if axes is None else parse_axes(axes)
-    paths = _paths(path)
+    paths = movie_files(_paths(path))
     stacks = [stack for location in paths for stack in read_stacks(location)]
     _check_repeats(paths, stacks)
     letters = [name_axes(stack, asked, alone=len(stacks) == 1) for stack in stacks]
@@ -206,4 +208,5 @@ def _pixel_size_um(stack: Stack, letters: str) -> tuple[float, ...] | None:
 
 def _metadata(stack: Stack, told: dict[str, Any], rate_hz: float | None) -> dict[str, Any]:
     unknown = {"origin": UNKNOWN, "date": UNKNOWN, "orig_meta": None}
-    return {**unknown, **stack.metadata, **told, "fps": rate_hz}
+    names = {"channel_names": list(stack.channel_names)} if stack.channel_names else {}
+    return {**unknown, **names, **stack.metadata, **told, "fps": rate_hz}

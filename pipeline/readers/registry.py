@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from pipeline.readers.plugins import READERS_GROUP, load_plugin, plugin_names
 from pipeline.readers.stack import Stack
 
 Reader = Callable[[Path, str | None], list[Stack]]
@@ -50,7 +52,19 @@ def register_reader(*suffixes: str) -> Callable[[Reader], Reader]:
 
 def readable() -> str:
     """Return the suffixes that can be read, for a message."""
-    return ", ".join(sorted(READERS))
+    return ", ".join(sorted({*READERS, *plugin_names(READERS_GROUP)}))
+
+
+def is_readable(path: Path) -> bool:
+    """Tell whether the suffix of a file is that of a movie.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    """
+    names = {*READERS, *map(str.lower, plugin_names(READERS_GROUP))}
+    return path.suffix.lower() in names
 
 
 def read_stacks(location: str | Path) -> list[Stack]:
@@ -79,7 +93,7 @@ def read_stacks(location: str | Path) -> list[Stack]:
         raise FileNotFoundError(f"there is no file {str(path)!r}; check the folder and the name.")
     if path.is_file() and path.stat().st_size == 0:
         raise ValueError(f"{path.name} is empty (0 bytes); copy or export it again.")
-    return _reader_of(path)(path, item)
+    return _checked(_reader_of(path)(path, item), path)
 
 
 def split_item(location: str | Path) -> tuple[Path, str | None]:
@@ -112,7 +126,20 @@ def _reader_of(path: Path) -> Reader:
         if any((path / marker).exists() for marker in ZARR_MARKERS):
             return READERS[".zarr"]
         raise ValueError(f"{path.name} is a folder, not a movie; give the files in it.")
-    reader = READERS.get(path.suffix.lower())
-    if reader is None or path.suffix.lower() == ".zarr":
+    suffix = path.suffix.lower()
+    own = None if suffix == ".zarr" else READERS.get(suffix)
+    reader: Reader | None = own or (load_plugin(READERS_GROUP, suffix) if suffix else None)
+    if reader is None:
         raise ValueError(f"{path.name} cannot be read; the suffixes of movies are {readable()}.")
     return reader
+
+
+def _checked(stacks: Any, path: Path) -> list[Stack]:
+    """Refuse what a reader of another package should not have returned."""
+    if not isinstance(stacks, list) or not all(isinstance(stack, Stack) for stack in stacks):
+        raise ValueError(  # noqa: TRY004
+            f"the reader of {path.suffix} must return a list of Stack; got {type(stacks).__name__}."
+        )
+    if not stacks:
+        raise ValueError(f"{path.name} holds no movie; copy or export it again.")
+    return stacks

@@ -45,6 +45,9 @@ class Stack:
     pixel_size_um: Mapping[str, float] = field(default_factory=dict)
     """Size of a pixel along the axes ``Z``, ``Y``, ``X``, where the file tells."""
 
+    channel_names: tuple[str, ...] = ()
+    """Names of the channels, where the file tells."""
+
     metadata: Mapping[str, Any] = field(default_factory=dict)
     """``origin``, ``date`` and ``orig_meta`` of the file, as JSON values."""
 

@@ -13,10 +13,11 @@ TIMES_S = {
 
 LENGTHS_UM = {
     **dict.fromkeys(("µm", "μm", "um", "micron", "microns", "micrometer", "micrometre"), 1.0),
+    **dict.fromkeys(("micrometers", "micrometres"), 1.0),
     "nm": 1e-3,
-    "mm": 1e3,
+    **dict.fromkeys(("mm", "millimeter", "millimeters"), 1e3),
     "cm": 1e4,
-    "m": 1e6,
+    **dict.fromkeys(("m", "meter", "meters"), 1e6),
     "inch": 25400.0,
 }
 """Micrometres in a unit of length."""

@@ -1,0 +1,139 @@
+"""Recordings in the formats of microscopes, written as the programs there write them."""
+
+import json
+import struct
+
+import h5py
+import numpy as np
+
+
+def pattern(shape, dtype=np.uint16):
+    """Different in every pixel, so that no swap of axes goes unseen."""
+    return (np.arange(np.prod(shape)).reshape(shape) % 251 * 131 % 247).astype(dtype)
+
+
+def ratio(value):
+    return (
+        {"num": value[0], "den": value[1]} if isinstance(value, tuple) else {"num": value, "den": 1}
+    )
+
+
+def isxd_footer(movie, **changes):
+    """The footer that the vendor's library writes."""
+    codes = {"uint16": 0, "float32": 1, "uint8": 2}
+    footer = {
+        "dataType": codes.get(str(movie.dtype), 9),
+        "extraProperties": None,
+        "fileVersion": 1,
+        "hasFrameHeaderFooter": False,
+        "producer": {"name": "isxcore", "version": [2, 0, 1]},
+        "spacingInfo": {
+            "numPixels": {"x": movie.shape[2], "y": movie.shape[1]},
+            "pixelSize": {"x": ratio(3), "y": ratio((5, 2))},
+            "topLeft": {"x": ratio(0), "y": ratio(0)},
+        },
+        "timingInfo": {
+            "blank": [],
+            "cropped": [],
+            "dropped": [],
+            "numTimes": len(movie),
+            "period": ratio((50, 1000)),
+            "start": {"secsSinceEpoch": ratio((1523469679000, 1000)), "utcOffset": -25200},
+        },
+        "type": 0,
+    }
+    for path, value in changes.items():
+        *above, last = path.split("__")
+        target = footer
+        for key in above:
+            target = target[key]
+        target[last] = value
+    return footer
+
+
+def write_isxd(path, movie, *, stored=None, **changes):
+    """Write a movie; ``stored`` are the frames that are in the file, by default all."""
+    stored = movie if stored is None else stored
+    text = json.dumps(isxd_footer(movie, **changes), indent=4).encode()
+    path.write_bytes(
+        np.ascontiguousarray(stored).tobytes() + text + b"\0" + struct.pack("<q", len(text))
+    )
+
+
+def codes(text):
+    """Text as these files keep it."""
+    return np.array([*map(ord, text), 0], np.int16)
+
+
+def write_mesc(
+    path, movie, *, channels=1, units=("MSession_0/MUnit_0",), compression=None, **changes
+):
+    """Write a movie into each unit, one more in each pixel of each further channel."""
+    attributes = {
+        "XDim": movie.shape[2],
+        "YDim": movie.shape[1],
+        "ZDim": movie.shape[0],
+        "ZAxisConversionConversionLinearScale": 40.0,
+        "ZAxisConversionUnitName": codes("ms"),
+        "XAxisConversionConversionLinearScale": 1.5,
+        "XAxisConversionUnitName": codes("µm"),
+        "YAxisConversionConversionLinearScale": 2.0,
+        "YAxisConversionUnitName": codes("µm"),
+        "MeasurementDatePosix": 1506671580,
+        "Comment": codes("spontaneous"),
+        "Channel_0_Name": codes("UG"),
+        "Channel_1_Name": codes("UR"),
+        **{f"Channel_{n}_Conversion_ConversionLinearScale": 1.0 for n in range(channels)},
+        **changes,
+    }
+    with h5py.File(path, "w") as file:
+        for unit in units:
+            group = file.create_group(unit)
+            for key, value in attributes.items():
+                if value is not None:
+                    group.attrs[key] = value
+            for n in range(channels):
+                group.create_dataset(f"Channel_{n}", data=movie + n, compression=compression)
+
+
+def write_nwb(path, movie, *, series="TwoPhotonSeries", names=("movie",), rate=20.0, **changes):
+    """Write the groups of the standard that a movie needs: time, columns, rows, planes."""
+    axes = (0, 2, 1) if movie.ndim == 3 else (0, 3, 2, 1)
+    with h5py.File(path, "w") as file:
+        file.attrs["nwb_version"] = "2.8.0"
+        file["session_start_time"] = changes.get("date", "2026-11-22T10:20:30+01:00")
+        plane = file.create_group("general/optophysiology/plane")
+        plane["grid_spacing"] = np.array([1.5e-6, 2e-6, 10e-6][: movie.ndim - 1])
+        plane["grid_spacing"].attrs["unit"] = "meters"
+        for name in names:
+            group = file.create_group(f"acquisition/{name}")
+            group.attrs["neurodata_type"] = series
+            group["data"] = movie.transpose(axes)
+            group["imaging_plane"] = h5py.SoftLink("/general/optophysiology/plane")
+            if "timestamps" in changes:
+                group["timestamps"] = changes["timestamps"]
+            else:
+                group["starting_time"] = 0.0
+                group["starting_time"].attrs["rate"] = rate
+
+
+def write_raw(path, movie, **changes):
+    """Write pixels, and the side file that tells what they are."""
+    side = {"shape": list(movie.shape), "dtype": movie.dtype.str, "rate_hz": 20, **changes}
+    path.write_bytes(b"\1" * side.get("offset_bytes", 0) + np.ascontiguousarray(movie).tobytes())
+    path.with_suffix(".json").write_text(json.dumps(side))
+
+
+def write_suite2p(path, movie, **changes):
+    """Write ``data.bin`` and the pickled settings beside it."""
+    np.ascontiguousarray(movie, "<i2").tofile(path)
+    ops = {
+        "nframes": len(movie),
+        "Ly": movie.shape[1],
+        "Lx": np.int64(movie.shape[2]),
+        "fs": 20.0,
+        "meanImg": movie.mean(0),
+        "data_path": ["somewhere"],
+        **changes,
+    }
+    np.save(path.with_name("ops.npy"), {k: v for k, v in ops.items() if v is not None})
