@@ -66,8 +66,9 @@ def output_schemas(node: Node, params: Any, inputs: Inputs) -> dict[str, Schema]
             for schema in first:
                 kept |= schema.columns
         last = next(iter(made[result.name]), None)
-        if node.picks and len(first) == 1:
-            last = first[0].last_output
+        if node.picks:
+            outputs = {schema.last_output for schema in first}
+            last = outputs.pop() if len(outputs) == 1 else None
         schemas[result.name] = Schema(kept | made[result.name], last, result.holds)
     return schemas
 

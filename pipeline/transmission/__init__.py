@@ -7,13 +7,7 @@ and where it begins, each column its kind and its unit, each row the block of th
 from pipeline.transmission.column import ArrayColumn, ColumnInfo, join_arrays
 from pipeline.transmission.graph import history_graphviz, history_mermaid, history_text
 from pipeline.transmission.history import Block, HistoryTrace, content_key, make_block
-from pipeline.transmission.parquet import (
-    TableFile,
-    open_table,
-    read_table,
-    write_blocks,
-    write_table,
-)
+from pipeline.transmission.parquet import write_blocks, write_table
 from pipeline.transmission.table import (
     BLOCK,
     RECORDING_ID,
@@ -22,6 +16,7 @@ from pipeline.transmission.table import (
     Transmission,
     concatenate,
 )
+from pipeline.transmission.table_file import TableFile, open_table, read_table
 
 __all__ = [
     "BLOCK",
