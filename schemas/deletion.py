@@ -53,8 +53,8 @@ def doomed_by(database: Database, tasks: Any) -> Doomed:
     NotAllowed
         If this account may not delete from all the tables that are concerned.
     """
-    tables = list(dj.Diagram.cascade(_by_keys(tasks)))
-    _check_allowed(tables)
+    rows = rows_going_with(tasks)
+    tables = list(dj.Diagram.cascade(by_keys(tasks)))
     _check_no_seeds(database, tables)
     for step, jobs in _jobs(database, tables):
         if jobs.reserved:
@@ -62,10 +62,9 @@ def doomed_by(database: Database, tasks: Any) -> Doomed:
                 f"{step.replace('_', ' ')} of what would go is running; wait for its end, "
                 "or stop its worker, and delete then."
             )
-    counts = {table.full_table_name: len(table) for table in tables}
     paths = frozenset(path for table in tables for path in _paths(table))
     return Doomed(
-        rows={name: count for name, count in counts.items() if count},
+        rows=rows,
         paths=paths,
         stored_bytes=sum(_stored_bytes(database.settings.store / path) for path in paths),
     )
@@ -101,7 +100,7 @@ def delete_tasks(database: Database, tasks: Any) -> int:
     """
     check_writable(database.settings)
     with database.connection.transaction:
-        tasks = _by_keys(tasks)
+        tasks = by_keys(tasks)
         doomed = doomed_by(database, tasks)
         for _, jobs in _jobs(database, list(dj.Diagram.cascade(tasks))):
             jobs.delete_quick()
@@ -130,7 +129,7 @@ def delete_params(table: Any, tasks: Any, name: str) -> None:
         If this account may not delete it.
     """
     key = find_params(table, name)
-    _check_allowed([table()])
+    check_allowed([table()])
     count = len(tasks & key)
     if count:
         raise ProjectError(
@@ -140,7 +139,31 @@ def delete_params(table: Any, tasks: Any, name: str) -> None:
     (table & key).delete(prompt=False)
 
 
-def _check_allowed(tables: Iterable[Any]) -> None:
+def rows_going_with(rows: Any) -> dict[str, int]:
+    """Tell which rows go when some are deleted: they, and all that refers to them.
+
+    Parameters
+    ----------
+    rows : query
+        A restriction of a table.
+
+    Returns
+    -------
+    dict
+        Number of rows by the table's name in SQL, parents first; tables without any are left out.
+
+    Raises
+    ------
+    NotAllowed
+        If this account may not delete from all the tables that are concerned.
+    """
+    tables = list(dj.Diagram.cascade(by_keys(rows)))
+    check_allowed(tables)
+    counts = {table.full_table_name: len(table) for table in tables}
+    return {name: count for name, count in counts.items() if count}
+
+
+def check_allowed(tables: Iterable[Any]) -> None:
     """Let the server refuse, table by table, to delete; no row is concerned."""
     for table in tables:
         (table & False).delete_quick()
@@ -164,7 +187,7 @@ def _check_no_seeds(database: Database, tables: Iterable[Any]) -> None:
                 )
 
 
-def _by_keys(tasks: Any) -> Any:
+def by_keys(tasks: Any) -> Any:
     """Return the same rows named by their keys: on MySQL no other restriction cascades."""
     return type(tasks)() & tasks.keys()
 

@@ -52,13 +52,8 @@ class Trial:
     """Format of the metadata file; None: found from its name and content."""
 
     def __post_init__(self) -> None:
-        for name in ("animal", "trial"):
-            value = getattr(self, name)
-            if not NAME_PATTERN.fullmatch(value) or SEPARATOR in value or value != value.strip():
-                raise ProjectError(
-                    f"the {name} must have 1 to 64 characters, no slash, no {SEPARATOR!r} and no "
-                    f"space at its ends; got {value!r}."
-                )
+        check_name("animal", self.animal)
+        check_name("trial", self.trial)
         self.date  # noqa: B018 a bad date is refused here
 
     @property
@@ -83,6 +78,28 @@ class Trial:
     def key(self) -> dict[str, str]:
         """Primary key of the recording."""
         return {"animal_id": self.animal, "session": self.session, "trial": self.trial}
+
+
+def check_name(what: str, value: str) -> None:
+    """Refuse what cannot be part of a SampleID.
+
+    Parameters
+    ----------
+    what : str
+        What the name is of.
+    value : str
+        The name.
+
+    Raises
+    ------
+    ProjectError
+        If it is empty, too long, or has letters that it must not have.
+    """
+    if not NAME_PATTERN.fullmatch(value) or SEPARATOR in value or value != value.strip():
+        raise ProjectError(
+            f"the {what} must have 1 to 64 characters, no slash, no {SEPARATOR!r} and no "
+            f"space at its ends; got {value!r}."
+        )
 
 
 def ingest(trial: Trial, paths: Sequence[Path]) -> dict[str, Any]:

@@ -17,7 +17,11 @@ ENTERED_BY_OPERATORS = ("animal", "session")
 KEPT_BY_WORKERS = ("worker",)
 """Schemas in which the machinery keeps its books."""
 
-MADE_WITH_THE_PROJECT = (("project", "project"),)
+WRITTEN_BY_ADMINS = (
+    ("project", "project"),
+    ("project", "roi_tag_type"),
+    ("project", "custom_column"),
+)
 """Tables that only an admin writes."""
 
 EDITABLE: dict[tuple[str, str], tuple[str, ...] | None] = {
@@ -25,6 +29,7 @@ EDITABLE: dict[tuple[str, str], tuple[str, ...] | None] = {
     ("session", "session"): ("comments",),
     ("session", "recording"): ("comments",),
     ("sample", "sample"): None,
+    ("sample", "sample_value"): None,
     ("project", "stimulus_type"): ("label",),
 }
 """Columns that an analyst may change, by schema and table; None: all that are no key."""
@@ -134,7 +139,7 @@ def _writing(module: str, table: str) -> Iterable[tuple[str, str]]:
     anything = ("INSERT", "UPDATE", "DELETE")
     if table.startswith("~~") or (module in KEPT_BY_WORKERS and not table.startswith("~")):
         return [("operator", privilege) for privilege in anything]
-    if table.startswith("~") or (module, table) in MADE_WITH_THE_PROJECT:
+    if table.startswith("~") or (module, table) in WRITTEN_BY_ADMINS:
         return []
     if table.startswith("_") or module in ENTERED_BY_OPERATORS:
         return [("operator", "INSERT")]

@@ -8,10 +8,10 @@ from datajoint.errors import DuplicateError
 
 from pipeline.stimuli import Placed, place_periods
 from schemas.connection import Database
+from schemas.labels import STIMULUS_TYPE, add_label, find_label, labels, rename_label
 from schemas.settings import ProjectError
 
 PERIOD = ("name", "start_s", "end_s", "start_frame", "stop_frame", "color")
-LONGEST_LABEL = 64
 LONGEST_SOURCE = 255
 
 Key = dict[str, Any]
@@ -31,76 +31,18 @@ class Periods(NamedTuple):
 
 
 def stimulus_types(database: Database) -> list[str]:
-    """Return the labels of the stimulus types, in the order in which they were made."""
-    table = database.project.StimulusType()
-    return [str(label) for label in table.to_arrays("label", order_by="stimulus_type_id")]
+    """Return the labels of the stimulus types, in the order in which tables show them."""
+    return labels(database, STIMULUS_TYPE)
 
 
 def add_stimulus_type(database: Database, label: str) -> None:
-    """Make a stimulus type.
-
-    Parameters
-    ----------
-    database : Database
-        The connected tables.
-    label : str
-        What people call it.
-
-    Raises
-    ------
-    ProjectError
-        If the label cannot be, or is there already.
-    """
-    label = _checked(database, label)
-    table = database.project.StimulusType()
-    number = max(table.to_arrays("stimulus_type_id"), default=0) + 1
-    table.insert1({"stimulus_type_id": int(number), "label": label})
+    """Make a stimulus type; see `schemas.labels.add_label`."""
+    add_label(database, STIMULUS_TYPE, label)
 
 
 def rename_stimulus_type(database: Database, label: str, new_label: str) -> None:
-    """Call a stimulus type by another name; all its periods stay with it.
-
-    Parameters
-    ----------
-    database : Database
-        The connected tables.
-    label : str
-        The old name.
-    new_label : str
-        The new one.
-
-    Raises
-    ------
-    ProjectError
-        If there is no such type, or the new label cannot be or is there already.
-    """
-    key = _type(database, label)
-    new_label = _checked(database, new_label)
-    database.project.StimulusType().update1({**key, "label": new_label})
-
-
-def _checked(database: Database, label: str) -> str:
-    """Return a label that a new type may have, or refuse it."""
-    label = label.strip()
-    if not 0 < len(label) <= LONGEST_LABEL or not label.isprintable():
-        raise ProjectError(
-            f"the label of a stimulus type has 1 to {LONGEST_LABEL} letters; got {label!r}."
-        )
-    if label in stimulus_types(database):
-        raise ProjectError(f"there is a stimulus type {label!r} already.")
-    return label
-
-
-def _type(database: Database, label: str) -> Key:
-    """Return the key of a stimulus type."""
-    found = (database.project.StimulusType() & {"label": label}).keys()
-    if not found:
-        there = ", ".join(stimulus_types(database)) or "none yet"
-        raise ProjectError(
-            f"there is no stimulus type {label!r}; there are: {there}. Make it with: "
-            f"mesmerize stimuli types add {label!r}"
-        )
-    return dict(found[0])
+    """Call a stimulus type by another name; see `schemas.labels.rename_label`."""
+    rename_label(database, STIMULUS_TYPE, label, new_label)
 
 
 def place(database: Database, recording: Key, table: pd.DataFrame, *, unit: str) -> Placed:
@@ -178,7 +120,7 @@ def enter_periods(
     ProjectError
         If there is no such type, or somebody else entered periods since that version.
     """
-    keys = {label: {**recording, **_type(database, label)} for label in placed}
+    keys = {label: {**recording, **find_label(database, STIMULUS_TYPE, label)} for label in placed}
     about = {
         "source": source[-LONGEST_SOURCE:],
         "account": database.connection.get_user().partition("@")[0],
@@ -249,7 +191,7 @@ def undo_periods(database: Database, recording: Key, label: str) -> None:
     ProjectError
         If no periods were entered.
     """
-    key = {**recording, **_type(database, label)}
+    key = {**recording, **find_label(database, STIMULUS_TYPE, label)}
     newest = _newest_version(database, key)
     if newest == 0:
         raise ProjectError(f"no periods of {label!r} were entered for this recording.")
