@@ -38,7 +38,7 @@ def add_custom_column(database: Database, label: str, kind: str, default: Any = 
     """
     check_kind(kind)
     value = typed(label, kind, default)
-    add_label(database, CUSTOM_COLUMN, label, kind=kind, **{f"default_{kind}": value})
+    add_label(database, CUSTOM_COLUMN, label, {"kind": kind, f"default_{kind}": value})
     fill_values(database)
 
 

@@ -3,6 +3,7 @@
 Each has a number that never changes, and a label that may: whatever was entered stays with it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,7 +109,9 @@ def find_label(database: Database, what: Labelled, label: str) -> Key:
     )
 
 
-def add_label(database: Database, what: Labelled, label: str, **facts: Any) -> Key:
+def add_label(
+    database: Database, what: Labelled, label: str, facts: Mapping[str, Any] | None = None
+) -> Key:
     """Make a stimulus type, a ROI tag type or, with its kind, a custom column.
 
     Parameters
@@ -119,7 +122,7 @@ def add_label(database: Database, what: Labelled, label: str, **facts: Any) -> K
         Which of these.
     label : str
         What people call it.
-    **facts
+    facts : mapping or None
         Other columns of the row.
 
     Returns
@@ -138,7 +141,7 @@ def add_label(database: Database, what: Labelled, label: str, **facts: Any) -> K
     number = max((row[what.number] for row in rows), default=0) + 1
     place = max((row["place"] for row in rows), default=0)
     try:
-        table.insert1({what.number: number, "label": label, "place": place, **facts})
+        table.insert1({what.number: number, "label": label, "place": place, **(facts or {})})
     except DuplicateError:
         raise ProjectError(f"somebody else has made a {what.words} just now; try again.") from None
     return {what.number: number}

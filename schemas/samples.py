@@ -6,7 +6,6 @@ from typing import Any
 
 from schemas.connection import Database
 from schemas.custom_columns import fill_values, typed_values
-from schemas.deletion import rows_going_with
 from schemas.ingest import SEPARATOR, check_name
 from schemas.labels import Key
 from schemas.sample_versions import (
@@ -136,11 +135,11 @@ def add_sample(
     given = typed_values(database, values or {})
     _check_recording(database, key)
     check_segmentation(database, key, segmentation_id)
-    _check_free(database, row)
+    check_free(database, row)
     with database.connection.transaction:
         row["version"] = write_version(database, row, "added", given)
         database.sample.Sample().insert1(row)
-        _enter_values(database, key, given)
+        enter_values(database, key, given)
     fill_values(database)
     return str(row["sample_id"])
 
@@ -175,7 +174,7 @@ def _modify(database: Database, change: SampleChange) -> None:
         new["comments"] = checked_comments(change.comments)
     if change.trial_id is not None:
         new["sample_id"] = sample_id_of(row["animal_id"], change.trial_id)
-        _check_free(database, new, own=row)
+        check_free(database, new, own=row)
     change_sample(database, row, new, "modified", given=given, after=change.after)
 
 
@@ -217,105 +216,8 @@ def change_sample(
     version = write_version(database, new, change_made, given or {}, before=row, after=after)
     facts = {name: new[name] for name in STATE}
     database.sample.Sample().update1({**key, **facts, "version": version})
-    _enter_values(database, key, given or {})
+    enter_values(database, key, given or {})
     return version
-
-
-def going_with_sample(database: Database, sample_id: str) -> dict[str, int]:
-    """Tell which rows go when a sample is removed; its recording, ROIs and history stay.
-
-    Parameters
-    ----------
-    database : Database
-        The connected tables.
-    sample_id : str
-        The sample.
-
-    Returns
-    -------
-    dict
-        Number of rows by the table's name in SQL; nothing is changed yet.
-
-    Raises
-    ------
-    ProjectError
-        If there is no such sample.
-    NotAllowed
-        If this account may not remove it.
-    """
-    row = find_sample(database, sample_id)
-    return rows_going_with(_row(database, row))
-
-
-def remove_sample(
-    database: Database, sample_id: str, *, shown: Mapping[str, int], after: int | None = None
-) -> None:
-    """Remove a sample; `restore_sample` brings it back.
-
-    Parameters
-    ----------
-    database : Database
-        The connected tables.
-    sample_id : str
-        The sample.
-    shown : mapping
-        What the person who decided was shown, from `going_with_sample`.
-    after : int or None
-        The version that the person saw; None: the newest.
-
-    Raises
-    ------
-    ProjectError
-        If there is no such sample, somebody else has changed it, or something else would go than
-        was shown.
-    NotAllowed
-        If this account may not remove it; then nothing goes.
-    """
-    with database.connection.transaction:
-        row = find_sample(database, sample_id)
-        if going_with_sample(database, sample_id) != dict(shown):
-            raise ProjectError(
-                f"something of the sample {sample_id!r} was changed meanwhile; nothing was "
-                "removed: look again at what goes."
-            )
-        write_version(database, row, "removed", {}, before=row, after=after)
-        _row(database, row).delete(transaction=False, prompt=False)
-
-
-def restore_sample(database: Database, sample_id: str) -> None:
-    """Bring a removed sample back as it was.
-
-    Parameters
-    ----------
-    database : Database
-        The connected tables.
-    sample_id : str
-        The sample.
-
-    Raises
-    ------
-    ProjectError
-        If none of that SampleID was removed, or it is there again already.
-
-    Notes
-    -----
-    Where its segmentation was deleted meanwhile, it comes back without one.
-    """
-    versions = (database.sample.SampleVersion() & {"sample_id": sample_id}).to_dicts()
-    if not versions:
-        raise ProjectError(f"no sample {sample_id!r} was ever removed.")
-    newest = max(versions, key=lambda row: (row["entered"], row["version"]))
-    key = {name: newest[name] for name in database.sample.Sample.primary_key}
-    new = {**key, **{name: newest[name] for name in STATE}}
-    _check_free(database, new)
-    if not database.roi.Segmentation() & new:
-        new["segmentation_id"] = None
-    with database.connection.transaction:
-        values = values_before(database, key, newest["version"] + 1)
-        new["version"] = write_version(database, new, "restored", {})
-        database.sample.Sample().insert1(new)
-        _enter_values(database, key, values)
-    fill_values(database)
 
 
 def undo_sample(database: Database, sample_id: str, *, after: int | None = None) -> None:
@@ -370,7 +272,7 @@ def _check_recording(database: Database, key: Key) -> None:
         raise ProjectError(f"there is no recording {' / '.join(map(str, key.values()))}.")
 
 
-def _check_free(database: Database, row: Key, own: Key | None = None) -> None:
+def check_free(database: Database, row: Key, own: Key | None = None) -> None:
     """Refuse a second sample of a recording, and a SampleID that another one has."""
     table = database.sample.Sample()
     key = {name: row[name] for name in table.primary_key}
@@ -385,13 +287,7 @@ def _check_free(database: Database, row: Key, own: Key | None = None) -> None:
             )
 
 
-def _row(database: Database, row: Key) -> Any:
-    """Return the query of one sample."""
-    table = database.sample.Sample()
-    return table & {name: row[name] for name in table.primary_key}
-
-
-def _enter_values(database: Database, key: Key, given: Mapping[int, Key]) -> None:
+def enter_values(database: Database, key: Key, given: Mapping[int, Key]) -> None:
     """Let samples have values, whether they had some before or not."""
     table = database.sample.SampleValue()
     there = set((table & key).to_arrays("custom_column_id"))

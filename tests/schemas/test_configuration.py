@@ -33,7 +33,7 @@ FACTS = {CUSTOM_COLUMN: {"kind": "str"}}
 @pytest.mark.parametrize("what", LABELLED, ids=lambda what: what.command)
 def test_a_label_changes_and_the_number_stays(database, what):
     for label in ("one", "two"):
-        add_label(database, what, label, **FACTS.get(what, {}))
+        add_label(database, what, label, FACTS.get(what))
     key = find_label(database, what, "one")
 
     rename_label(database, what, "one", " three ")
@@ -48,11 +48,11 @@ def test_a_label_changes_and_the_number_stays(database, what):
 @pytest.mark.parametrize("what", LABELLED, ids=lambda what: what.command)
 def test_what_is_shown_and_where_is_chosen(database, what):
     for label in ("a", "b", "c"):
-        add_label(database, what, label, **FACTS.get(what, {}))
+        add_label(database, what, label, FACTS.get(what))
 
     move_label(database, what, "c", 1)
     show_label(database, what, "a", visible=False)
-    add_label(database, what, "d", **FACTS.get(what, {}))
+    add_label(database, what, "d", FACTS.get(what))
     move_label(database, what, "a", 99)
 
     assert labels(database, what) == ["c", "b", "d", "a"]

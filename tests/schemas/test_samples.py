@@ -7,15 +7,13 @@ import pytest
 
 from schemas.connection import connect_session
 from schemas.custom_columns import add_custom_column, value_of
+from schemas.sample_removal import going_with_sample, remove_sample, restore_sample
 from schemas.sample_versions import sample_history
 from schemas.samples import (
     SampleChange,
     add_sample,
     find_sample,
-    going_with_sample,
     modify_samples,
-    remove_sample,
-    restore_sample,
     sample_id_of,
     undo_sample,
 )
