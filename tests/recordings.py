@@ -5,6 +5,7 @@ import struct
 
 import h5py
 import numpy as np
+import tifffile
 
 
 def pattern(shape, dtype=np.uint16):
@@ -137,3 +138,47 @@ def write_suite2p(path, movie, **changes):
         **changes,
     }
     np.save(path.with_name("ops.npy"), {k: v for k, v in ops.items() if v is not None})
+
+
+def scanimage_settings(rows, cols, **changes):
+    """The settings that ScanImage writes, of a movie of one plane and channel."""
+    x, y = cols, rows
+    field_of_view = f"[-{x} -{y};{x} -{y};{x} {y};-{x} {y}]"
+    settings = {
+        "VERSION_MAJOR": "'2020'",
+        "hChannels.channelName": "{'green' 'red' 'Channel 3'}",
+        "hChannels.channelSave": "1",
+        "hFastZ.enable": "false",
+        "hRoiManager.imagingFovUm": field_of_view,
+        "hRoiManager.linesPerFrame": str(rows),
+        "hRoiManager.pixelsPerLine": str(cols),
+        "hRoiManager.scanFrameRate": "30",
+        "hRoiManager.scanVolumeRate": "5",
+        "hScan2D.logAverageFactor": "1",
+        "hStackManager.actualNumSlices": "3",
+        "hStackManager.actualStackZStepSize": "-10",
+        "hStackManager.enable": "false",
+        "hStackManager.framesPerSlice": "Inf",
+        "hStackManager.numFramesPerVolume": "3",
+        "hStackManager.numFramesPerVolumeWithFlyback": "5",
+        "hStackManager.numSlices": "11",
+        **changes,
+    }
+    return "\n".join(f"SI.{key} = {value}" for key, value in settings.items())
+
+
+def write_scanimage(path, movie, *, first=1, settings=None, compression=None, **changes):
+    """Write pages in their order, each with its number and the begin of the recording."""
+    text = settings or scanimage_settings(*movie.shape[-2:], **changes)
+    with tifffile.TiffWriter(path, bigtiff=True) as tif:
+        for number, page in enumerate(movie.reshape(-1, *movie.shape[-2:]), first):
+            described = f"frameNumbers = {number}\nepoch = [2026 11 22 10 20 30.250]\n"
+            tif.write(
+                page,
+                software=text,
+                description=described,
+                metadata=None,
+                photometric="minisblack",
+                contiguous=False,
+                compression=compression,
+            )

@@ -4,7 +4,7 @@ import itertools
 import math
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 from tifffile import TiffFile, TiffFrame, TiffPage, TiffPageSeries
 
+from pipeline.readers.json_values import json_values
 from pipeline.readers.lazy import MappedArray
 from pipeline.readers.registry import register_reader
+from pipeline.readers.scanimage import (
+    ScanImagePages,
+    read_date,
+    read_layout,
+    read_pixel_size_um,
+    read_rate_hz,
+    read_settings,
+)
 from pipeline.readers.stack import Stack, StoredArray
 from pipeline.readers.tiff_damage import check_chain, check_complete, refuse_damage
-from pipeline.readers.tiff_header import read_header
+from pipeline.readers.tiff_header import read_header, tiff_date
 
 
 class PagedArray:
@@ -80,6 +89,10 @@ def read_tiff(path: Path, item: str | None) -> list[Stack]:
         If the file is no TIFF, damaged or cut short, or its series are not one movie.
     """
     check_chain(path)
+    with refuse_damage(path.name), TiffFile(path) as tif:
+        settings = read_settings(tif) if tif.is_scanimage else None
+    if settings:
+        return _read_scanimage(path, item, settings)
     with refuse_damage(path.name), TiffFile(path, is_shaped=_is_shaped(path)) as tif:
         series = [s for s in tif.series if math.prod(s.shape)]
         n_pages = len(tif.pages)
@@ -96,6 +109,36 @@ def read_tiff(path: Path, item: str | None) -> list[Stack]:
             **header,
         )
         for s in chosen
+    ]
+
+
+def _read_scanimage(path: Path, item: str | None, settings: Mapping[str, Any]) -> list[Stack]:
+    """Read a recording of ScanImage; a volume that is not whole at its end is left out."""
+    if item not in (None, "0"):
+        raise ValueError(f"{path.name} holds one recording; leave out '::{item}'.")
+    with refuse_damage(path.name), TiffFile(path, is_scanimage=False, is_shaped=False) as tif:
+        series, n_pages, date = tif.series, len(tif.pages), tiff_date(tif)
+    if len(series) > 1:
+        raise ValueError(f"{path.name} holds pages of several sizes; export the recording again.")
+    pages = _stored_array(series[0], path, n_pages)
+    layout = read_layout(settings, n_pages, path.name)
+    return [
+        Stack(
+            name=path.name,
+            array=ScanImagePages(pages, layout),
+            axes="TZCYX",
+            rate_hz=read_rate_hz(settings, layout),
+            pixel_size_um=read_pixel_size_um(settings, pages.shape),
+            channel_names=layout.channel_names,
+            metadata={
+                "origin": "ScanImage",
+                "date": read_date(settings) or date,
+                "orig_meta": json_values(settings),
+                "flyback_frames": layout.n_flyback,
+                "pages_left_out": n_pages % layout.pages_per_volume,
+            },
+            files=frozenset([path.resolve()]),
+        )
     ]
 
 

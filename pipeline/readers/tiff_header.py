@@ -31,9 +31,7 @@ def read_header(tif: TiffFile) -> dict[str, Any]:
         return _ome_header(tif.ome_metadata)
     if tif.is_imagej and tif.imagej_metadata:
         return _imagej_header(tif, tif.imagej_metadata)
-    if tif.is_scanimage and tif.scanimage_metadata:
-        return _scanimage_header(tif, tif.scanimage_metadata)
-    return _fields(origin=UNKNOWN, date=_date(tif), orig_meta=_tags(tif))
+    return _fields(origin=UNKNOWN, date=tiff_date(tif), orig_meta=_tags(tif))
 
 
 def _fields(
@@ -65,7 +63,7 @@ def _ome_header(xml: str) -> dict[str, Any]:
 def _imagej_header(tif: TiffFile, described: Mapping[str, Any]) -> dict[str, Any]:
     return _fields(
         origin="ImageJ",
-        date=_date(tif),
+        date=tiff_date(tif),
         orig_meta=described,
         rate_hz=_imagej_rate_hz(described),
         pixel_size_um=_imagej_pixel_size_um(tif, described),
@@ -92,20 +90,14 @@ def _imagej_pixel_size_um(tif: TiffFile, described: Mapping[str, Any]) -> dict[s
     return {axis: float(s) * unit_um for axis, s in sizes.items() if is_positive(s)}
 
 
-def _scanimage_header(tif: TiffFile, described: Mapping[str, Any]) -> dict[str, Any]:
-    state = described.get("FrameData", {})
-    volumes = state.get("SI.hFastZ.enable") or state.get("SI.hStackManager.numSlices", 1) != 1
-    rate_hz = state.get(f"SI.hRoiManager.scan{'Volume' if volumes else 'Frame'}Rate")
-    return _fields(
-        origin="ScanImage",
-        date=_date(tif),
-        orig_meta=described,
-        rate_hz=float(rate_hz) if is_positive(rate_hz) else None,
-    )
+def tiff_date(tif: TiffFile) -> str:
+    """Return the date tag as ``YYYYMMDD_HHMMSS``, or `UNKNOWN`.
 
-
-def _date(tif: TiffFile) -> str:
-    """Return the date tag as ``YYYYMMDD_HHMMSS``."""
+    Parameters
+    ----------
+    tif : TiffFile
+        The open file.
+    """
     written = str(tif.pages.first.tags.valueof("DateTime", default=""))
     try:
         return datetime.strptime(written, "%Y:%m:%d %H:%M:%S").strftime("%Y%m%d_%H%M%S")
