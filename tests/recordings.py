@@ -3,6 +3,7 @@
 import json
 import struct
 
+import cv2
 import h5py
 import numpy as np
 import tifffile
@@ -182,3 +183,15 @@ def write_scanimage(path, movie, *, first=1, settings=None, compression=None, **
                 contiguous=False,
                 compression=compression,
             )
+
+
+def write_video(path, movie, *, codec="FFV1", rate=20.0):
+    """Write a grey video with OpenCV's FFmpeg."""
+    depth = cv2.CV_16U if movie.dtype.itemsize == 2 else cv2.CV_8U
+    options = [cv2.VIDEOWRITER_PROP_IS_COLOR, 0, cv2.VIDEOWRITER_PROP_DEPTH, depth]
+    size = movie.shape[2], movie.shape[1]
+    kind = cv2.VideoWriter_fourcc(*codec)
+    video = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, kind, rate, size, options)
+    for frame in movie:
+        video.write(frame)
+    video.release()

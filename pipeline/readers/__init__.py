@@ -9,6 +9,7 @@ from pipeline.readers import (
     nwb,
     raw,
     tiff,
+    video,
     zarr_folder,
 )
 from pipeline.readers.metadata import METADATA_FORMATS, read_metadata, register_metadata_format
@@ -33,5 +34,6 @@ __all__ = [
     "register_metadata_format",
     "register_reader",
     "tiff",
+    "video",
     "zarr_folder",
 ]

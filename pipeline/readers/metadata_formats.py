@@ -1,5 +1,6 @@
 """The metadata formats that come with the package."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -140,3 +141,28 @@ def _read_ome_xml(path: Path) -> str:
     if xml is None:
         raise ValueError(f"{path.name} has no OME header; choose another metadata format.")
     return xml
+
+
+@register_metadata_format("miniscope", keys=("deviceName", "frameRate"))
+def miniscope(path: Path) -> dict[str, Any]:
+    """Read the ``metaData.json`` of a device that the Miniscope software writes.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    dict
+        With the device as ``origin``; the date stands in the file of the recording above.
+    """
+    content = read_json(path, METADATA_FORMATS["miniscope"].keys)
+    rate = content["frameRate"]
+    told = re.fullmatch(r"\s*([0-9.]+)\s*(FPS|Hz)?\s*", str(rate), re.IGNORECASE)
+    return {
+        "origin": f"Miniscope {content['deviceName']}",
+        "fps": float(told[1]) if told and told[1].count(".") < len("..") else rate,
+        "date": UNKNOWN,
+        "orig_meta": content,
+    }
