@@ -109,7 +109,7 @@ def _compute_whole(
 
 def _needed(node: Node, params: Any, stored: StoredTable) -> list[str] | None:
     """Return the columns that a node has to see; None: all, because it passes its rows on."""
-    if any(result.rows in ("fewer", "more") for result in node.results):
+    if node.picks or any(result.rows in ("fewer", "more") for result in node.results):
         return None
     named = [getattr(params, one.name) for one in fields(params) if "column" in one.metadata]
     flat = [n for value in named for n in (value if isinstance(value, tuple) else (value,)) if n]

@@ -171,7 +171,10 @@ def _bases(node: Node, inputs: Mapping[str, tuple[Wire, ...]]) -> dict[str, Wire
     """Return whose rows the tables have that a node makes."""
     first = inputs.get(node.ports[0].name, ()) if node.ports else ()
     base = first[0] if len(first) == 1 else None
-    return {result.name: base if result.rows == "same" else None for result in node.results}
+    return {
+        result.name: base if result.rows == "same" and not node.picks else None
+        for result in node.results
+    }
 
 
 def _port(node: Node, name: str) -> str:

@@ -3,7 +3,19 @@
 ``NODES`` is the list of all; `run_node` runs one and writes its history.
 """
 
-from pipeline.nodes import filters, rows, scaling, spectra
+from pipeline.nodes import (
+    arithmetic,
+    calculus,
+    files,
+    filters,
+    grouping,
+    rows,
+    scaling,
+    selecting,
+    shaping,
+    spectra,
+    zscores,
+)
 from pipeline.nodes.checking import check_inputs, output_schemas
 from pipeline.nodes.declaration import (
     GROUPS,
@@ -33,7 +45,13 @@ __all__ = [
     "Result",
     "Schema",
     "Traces",
+    "arithmetic",
+    "calculus",
+    "grouping",
     "check_fields",
+    "selecting",
+    "files",
+    "zscores",
     "check_inputs",
     "choice",
     "column",
@@ -49,6 +67,7 @@ __all__ = [
     "run_node",
     "scaling",
     "schema_of",
+    "shaping",
     "spectra",
     "whole",
 ]

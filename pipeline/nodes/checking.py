@@ -57,6 +57,8 @@ def output_schemas(node: Node, params: Any, inputs: Inputs) -> dict[str, Schema]
         What comes in, by port.
     """
     first = _schemas(inputs, node.ports[0].name) if node.ports else []
+    if node.opens is not None:
+        first = [node.opens(params)]
     data = _data_info(params, first)
     made = {result.name: _columns(result, params, data) for result in node.results}
     schemas = {}
@@ -65,10 +67,13 @@ def output_schemas(node: Node, params: Any, inputs: Inputs) -> dict[str, Schema]
         if result.rows != "new":
             for schema in first:
                 kept |= schema.columns
+        if node.leaves is not None:
+            kept = dict(node.leaves(params, kept))
         last = next(iter(made[result.name]), None)
         if node.picks:
             outputs = {schema.last_output for schema in first}
             last = outputs.pop() if len(outputs) == 1 else None
+            last = last if last in kept else None
         schemas[result.name] = Schema(kept | made[result.name], last, result.holds)
     return schemas
 
@@ -176,6 +181,7 @@ def _columns(result: Result, params: Any, data: ColumnInfo) -> dict[str, ColumnI
             data.axis if output.axis == "same" else output.axis,
         )
         for output in result.columns
+        if output.name.format(**words)
     }
 
 

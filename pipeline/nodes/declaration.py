@@ -55,8 +55,8 @@ class Port:
 class Output(NamedTuple):
     """A column that a node makes.
 
-    Words in braces are replaced by parameters; ``{unit}`` is the unit of the column that the
-    parameter ``data_column`` names.
+    Words in braces are replaced by parameters, and a name that comes out empty is not made.
+    ``{unit}`` is the unit of the column that the parameter ``data_column`` names.
     """
 
     name: str
@@ -139,8 +139,18 @@ class Node:
     fingerprint: Callable[[Any], str] | None = None
     """For a node that reads a file: a checksum of what it reads."""
 
+    opens: Callable[[Any], "Schema"] | None = None
+    """For a node that reads a file: what is known of the table in it."""
+
+    leaves: Callable[[Any, Mapping[str, ColumnInfo]], Mapping[str, ColumnInfo]] | None = None
+    """For a node that drops columns: which are left."""
+
+    drops_by_value: bool = False
+    """Whether columns may be missing for what is in them, which nobody knows before."""
+
     picks: bool = False
-    """Whether the data column of its result keeps its name, as for choices of rows."""
+    """Whether it passes on a choice of what comes in: all columns concern it, and the last output
+    stays the last output."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_row", self.by_row or self.on_traces)
@@ -229,6 +239,17 @@ def choice(default: str, allowed: tuple[str, ...]) -> Any:
         All of them.
     """
     return field(default=default, metadata={"choices": allowed})
+
+
+def path(use: str) -> Any:
+    """Return a field of parameters that names a file; who lets others run nodes must check it.
+
+    Parameters
+    ----------
+    use : str
+        ``read`` or ``write``.
+    """
+    return field(default="", metadata={"path": use})
 
 
 def check_fields(params: Any) -> None:

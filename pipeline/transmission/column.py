@@ -197,6 +197,26 @@ class ArrayColumn:
             values, lengths, self.info, rate=self.rate[index], start=self.start[index]
         )
 
+    def cut(
+        self, rows: NDArray[np.integer], first: NDArray[np.integer], stop: NDArray[np.integer]
+    ) -> "ArrayColumn":
+        """Return a part of the array of each given row; a row may come several times.
+
+        Parameters
+        ----------
+        rows : array, (n_parts,)
+            Which row each part is of.
+        first, stop : array, (n_parts,)
+            Samples ``[first, stop)``; what lies outside of the array is left out.
+        """
+        first = np.clip(first, 0, self.lengths[rows])
+        lengths = np.maximum(np.minimum(stop, self.lengths[rows]) - first, 0)
+        begin = self.offsets[rows] + first - np.cumsum(lengths) + lengths
+        values = self.values[np.repeat(begin, lengths) + np.arange(lengths.sum())]
+        rate = self.rate[rows]
+        start = self.start[rows] + first / np.where(np.isnan(rate), 1.0, rate)
+        return ArrayColumn.flat(values, lengths, self.info, rate=rate, start=start)
+
     def described(self, **changes: Any) -> "ArrayColumn":
         """Return the column with another kind, unit or axis."""
         return replace(self, info=self.info._replace(**changes))

@@ -50,6 +50,7 @@ class TableFile:
         self.infos = {name: ColumnInfo(*info) for name, info in self._meta["columns"].items()}
         self.history = HistoryTrace.from_json(self._meta["history"])
         self.last_output: str | None = self._meta["last_output"]
+        self.holds: str = self._meta["holds"]
         groups = range(file.num_row_groups)
         lengths = [file.metadata.row_group(group).num_rows for group in groups]
         self._edges = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])

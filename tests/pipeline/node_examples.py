@@ -1,9 +1,14 @@
 """An example for each node, and tables that are usual, empty, damaged or short."""
 
+import atexit
+import shutil
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
+from pipeline.transmission import ArrayColumn, ColumnInfo, write_table
 from tests.pipeline.node_tables import noise, periods, run, table_of
 
 N_ROWS, N_SAMPLES = 12, 60
@@ -58,9 +63,41 @@ CASES = {
     "float32": lambda: made(noise(N_ROWS, N_SAMPLES).astype(np.float32) + 5),
 }
 
-PARAMS = {}
+FOLDER = Path(tempfile.mkdtemp(prefix="node-examples-"))
+atexit.register(shutil.rmtree, FOLDER)
+
+
+def with_levels(table):
+    """Return a table with grey levels."""
+    low = np.tile(np.arange(6.0), (table.n_rows, 1))
+    item = ColumnInfo("numeric", "", "item")
+    named = table.with_array("_RAW_LOW", ArrayColumn.of(low, item))
+    named = named.with_array("_RAW_HIGH", ArrayColumn.of(low + 10, item))
+    return {"data": replace(named, last_output="_RAW_CURVE")}
+
+
+def saved():
+    """Return the settings of loading a table."""
+    path = FOLDER / "usual.parquet"
+    write_table(path, usual(), overwrite=True)
+    return {"path": str(path)}
+
+
+PARAMS = {
+    "save": {"path": str(FOLDER / "saved.parquet"), "overwrite": True},
+    "iloc": {"start": 1, "stop": 5},
+    "select_columns": {"columns": ("_RAW_CURVE", "tag")},
+    "select_rows": {"column": "size", "operator": ">", "values": (1,)},
+    "splice_arrays": {"start": 1.0, "stop": 3.0},
+    "text_filter": {"column": "tag", "text": "a"},
+    "arg_group_stat": {"data_column": "size", "group_by": "tag"},
+    "group_stats": {"function": "nanmean", "group_by": "tag"},
+    "group_zscore": {"group_by": "tag"},
+}
 INPUTS = {
     "irfft": lambda table: {"data": run("rfft", table)},
+    "load_file": lambda table: {},
+    "normrawminmax": with_levels,
     "merge": lambda table: {"data": [table, run("normalize", table)]},
 }
 
@@ -68,4 +105,6 @@ INPUTS = {
 def example(name, table):
     """Return inputs and parameters of a node, made from a table."""
     inputs = INPUTS[name](table) if name in INPUTS else {"data": table}
+    if name == "load_file":
+        return inputs, saved()
     return inputs, dict(PARAMS.get(name, {}))

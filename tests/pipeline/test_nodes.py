@@ -51,6 +51,9 @@ def test_each_node_makes_what_it_declares_or_says_why_not(name, case):
     }
     checked = check_inputs(node, node.params(**params), schemas)
     for result, schema in output_schemas(node, checked, schemas).items():
+        if node.drops_by_value:
+            assert made[result].columns().items() <= schema.columns.items()
+            continue
         assert made[result].columns() == schema.columns
         assert made[result].last_output == schema.last_output
         assert made[result].holds == schema.holds
