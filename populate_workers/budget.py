@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pipeline.extraction.cell_size import for_frame
 from pipeline.extraction.methods import find_method
+from pipeline.params import params_from_dict
 from populate_workers import machine
 from schemas.connection import Database
 
@@ -124,7 +126,8 @@ class Budget:
             return Need(0, 0)
         recording = {name: key[name] for name in ("animal_id", "session", "trial")}
         facts = self._database.session.RecordingInfo() & recording
-        found = facts.proj("n_frames", "n_planes", "n_rows", "n_cols").to_dicts()
+        names = ("n_frames", "n_planes", "n_rows", "n_cols", "pixel_size_um")
+        found = facts.proj(*names).to_dicts()
         plan = self._database.settings.memory_bytes
         if not found:
             return Need(PROCESS_BYTES + plan, 0)
@@ -150,11 +153,14 @@ class Budget:
     def _sources_bytes(self, key: dict[str, Any], facts: dict[str, Any]) -> int:
         """Return what the traces of as many cells take as fit into a frame, and the background."""
         tasks = self._database.roi.SegmentationTask & key
-        params = (tasks * self._database.roi.SegmentationParams).fetch1("params")
-        apart = CELL_GSIGS * np.asarray(params["gsig_px"], float)
-        if params.get("planes") == "each":  # a cell is seen in each plane by itself
+        row = (tasks * self._database.roi.SegmentationParams).fetch1()
+        settings = params_from_dict(find_method(row["method"]).params, row["params"])
+        lengths = [facts["n_planes"], facts["n_rows"], facts["n_cols"]]
+        fitted = for_frame(settings, lengths, facts["pixel_size_um"])
+        apart = CELL_GSIGS * np.asarray(fitted.gsig_px, float)
+        if getattr(fitted, "planes", None) == "each":  # a cell is seen in each plane by itself
             apart[0] = 1
-        lengths = [facts["n_planes"], facts["n_rows"], facts["n_cols"]][-apart.size :]
+        lengths = lengths[-apart.size :]
         n_cells = np.ceil(lengths / apart).prod()
         background = INTERPOLATED_BYTES * 2**apart.size * np.prod(lengths)
         return int(TRACES * FLOAT_BYTES * n_cells * facts["n_frames"] + background)

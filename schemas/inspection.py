@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import datajoint as dj
 
+from pipeline.extraction.cell_size import for_movie
 from pipeline.extraction.onephoton import CnmfeParams
 from pipeline.extraction.onephoton.inspection import inspect_seeds
 from pipeline.params import params_from_dict
-from pipeline.readers import open_movie
 from pipeline.versions import software_versions
 from schemas.motion import MotionCorrection
-from schemas.movie_source import movie_source
+from schemas.movie_source import movie_source, open_source
 from schemas.resources import RESOURCES
 from schemas.roi import SegmentationParams, SegmentationTask
 from schemas.store import check_writable
@@ -33,6 +33,7 @@ class SeedInspection(dj.Computed):
     bin_cols_px=1 : int32
     bin_frames=1 : int32             # frames that were averaged
     cropped_px=0 : int32             # width of the edge that motion correction cut off
+    gsig_px=null : json              # half-size of a cell along rows and columns that was used
     versions : json                  # software that computed it
     """
 
@@ -52,10 +53,13 @@ class SeedInspection(dj.Computed):
             return ({},)
         params = params_from_dict(CnmfeParams, values)
         params = replace(params, border_px=max(params.border_px, edge.border_px))
+        movie = open_source(arguments)
+        params = for_movie(params, movie)
         resources = RESOURCES.get()
         check_writable(resources.settings)
-        found = inspect_seeds(open_movie(**arguments), params, **resources.as_arguments())
-        return (inspection_row(found) | {"cropped_px": edge.cropped_px},)
+        found = inspect_seeds(movie, params, **resources.as_arguments())
+        more = {"cropped_px": edge.cropped_px, "gsig_px": list(params.half_sizes_px)}
+        return (inspection_row(found) | more,)
 
     def make_insert(self, key, row):
         self.insert1({**key, **row, "versions": software_versions()})

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from pipeline.extraction.methods import why_not
 from pipeline.motion import missing_planes
+from pipeline.readers import open_movie
 from schemas.motion import MotionCorrection, MotionParams, MotionTask
 from schemas.params import find_params
 from schemas.resources import RESOURCES
@@ -41,7 +42,7 @@ class Edge(NamedTuple):
 
 
 def movie_source(recording, motion_hash):
-    """Return what `open_movie` needs for a recording, as recorded or corrected, and its edge."""
+    """Return what `open_source` needs for a recording, as recorded or corrected, and its edge."""
     if motion_hash is None:
         return movie_arguments(recording), Edge(border_px=0, cropped_px=0)
     correction = (MotionCorrection & recording & {"motion_hash": motion_hash}).fetch1()
@@ -49,7 +50,17 @@ def movie_source(recording, motion_hash):
     edge = Edge(**{name: correction[name] for name in Edge._fields})
     missing = missing_planes(correction["shifts_px"])
     edge = edge._replace(border_planes=min(edge.border_planes, missing))
-    return {"path": path, "rate_hz": correction["rate_hz"]}, edge
+    facts = (RecordingInfo & recording).proj("pixel_size_um").to_dicts()
+    size_um = facts[0]["pixel_size_um"] if facts else None
+    return {"path": path, "rate_hz": correction["rate_hz"], "pixel_size_um": size_um}, edge
+
+
+def open_source(arguments):
+    """Open what `movie_source` returns; corrected movies of old do not know their pixel size."""
+    told = dict(arguments)
+    size_um = told.pop("pixel_size_um", None)
+    movie = open_movie(**told)
+    return replace(movie, pixel_size_um=movie.pixel_size_um or (size_um and tuple(size_um)))
 
 
 def check_planes(recording, method):

@@ -6,14 +6,14 @@ from pathlib import Path
 import datajoint as dj
 
 from pipeline.extraction.archive import read_traces, save_sources
+from pipeline.extraction.cell_size import for_movie
 from pipeline.extraction.methods import find_method
-from pipeline.params import params_from_dict
-from pipeline.readers import open_movie
+from pipeline.params import params_from_dict, params_to_dict
 from pipeline.versions import software_versions
 from schemas.engines import find_sources
 from schemas.insertion import insert_new
 from schemas.motion import MotionCorrection, MotionTask  # noqa: F401 the tables name both
-from schemas.movie_source import check_planes, motion_hash_of, movie_source
+from schemas.movie_source import check_planes, motion_hash_of, movie_source, open_source
 from schemas.params import DEFAULT, find_params
 from schemas.resources import RESOURCES
 from schemas.roi_rows import FOOTPRINTS_AT_ONCE, roi_rows, rows_at_once
@@ -90,6 +90,7 @@ class Segmentation(dj.Computed):
     border_px : int32                # edge without ROIs: of the parameters or the motion
     border_planes=0 : int32          # planes at each end without ROIs, likewise
     versions : json                  # software that computed it
+    settings_used=null : json        # the parameters, with what followed from the movie
     """
 
     class Roi(dj.Part):
@@ -139,15 +140,16 @@ class Segmentation(dj.Computed):
     def make_compute(self, key, arguments, edge, motion_hash, settings, seeds=None):
         method = find_method(settings[0])
         params = params_from_dict(method.params, settings[1])
-        params = edge.kept_clear(params)
         resources = RESOURCES.get()
-        movie = open_movie(**arguments)
+        movie = open_source(arguments)
+        params = for_movie(edge.kept_clear(params), movie)
         sources = find_sources(method, movie, params, seeds, cropped_px=edge.cropped_px)
         with new_folder(resources.settings, ".zarr") as folder:
             save_sources(sources, folder)
         versions = software_versions() | dict(sources.versions)
         row = {"motion_hash": motion_hash, "border_px": params.border_px, "versions": versions}
         row["border_planes"] = getattr(params, "border_planes", 0)
+        row["settings_used"] = params_to_dict(params)
         return sources, edge, folder, {**row, "rate_hz": movie.require_rate_hz()}
 
     def make_insert(self, key, sources, edge, folder, row):

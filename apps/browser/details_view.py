@@ -43,6 +43,11 @@ def _show_task(title: str, task: queries.Key, versions: dict[str, str] | None) -
     left, right = st.columns(2)
     left.markdown("**Parameters**")
     left.code(_as_lines(task["params"]), language="json")
+    used = task.get("settings_used") or task["params"]
+    changed = {name: value for name, value in used.items() if value != task["params"].get(name)}
+    if changed:
+        left.markdown("**What followed from the movie**")
+        left.code(_as_lines(changed), language="json")
     if versions:
         right.markdown("**Computed with**")
         right.code(_as_lines(versions), language="json")

@@ -51,8 +51,10 @@ def _show_seeds(found: queries.Inspected, chosen: queries.Key) -> None:
     own = params_from_dict(CnmfeParams, chosen["params"])
     params = _choose_thresholds(found, own, chosen["segmentation_id"])
     images = SeedImages(found.correlation, found.pnr)
-    seeds_px = seed_places_px(images, found.bin_px, params)
-    _say_count(len(seeds_px), len(seed_places_px(images, found.bin_px, own)), params, own)
+    size = {"gsig_px": found.gsig_px or own.gsig_px}
+    seeds_px = seed_places_px(images, found.bin_px, replace(params, **size))
+    n_own = len(seed_places_px(images, found.bin_px, replace(own, **size)))
+    _say_count(len(seeds_px), n_own, params, own)
     places = st.columns(2, gap="medium")
     shown = (
         (places[0], found.correlation, params.min_corr, "correlation"),

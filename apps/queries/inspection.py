@@ -30,6 +30,9 @@ class Inspected(NamedTuple):
     cropped_px: int
     """Width of the edge that motion correction cut off."""
 
+    gsig_px: tuple[float, ...] | None = None
+    """Half-size of a cell that was used; None: older results say it in their parameters alone."""
+
 
 def inspections(database: Database, key: Key) -> list[Key]:
     """List the one-photon segmentations that were asked for, the newest first.
@@ -59,4 +62,5 @@ def inspection(database: Database, key: Key) -> Inspected:
         bin_px=(row["bin_rows_px"], row["bin_cols_px"]),
         bin_frames=row["bin_frames"],
         cropped_px=row["cropped_px"],
+        gsig_px=row["gsig_px"] and tuple(row["gsig_px"]),
     )

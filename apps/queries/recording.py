@@ -79,10 +79,11 @@ def segmentations(database: Database, key: Key) -> list[Key]:
     list of dict
         The key, ``name``, ``method`` and ``params`` of the parameters, ``motion_hash`` of the
         corrected movie or None, ``state``, ``trace_state``; when done also ``n_rois``,
-        ``n_accepted``, ``rate_hz`` and ``versions``.
+        ``n_accepted``, ``rate_hz``, ``versions`` and ``settings_used``.
     """
     tasks = database.roi.SegmentationTask * database.roi.SegmentationParams & key
-    results = (database.roi.Segmentation & key).proj("n_rois", "n_accepted", "rate_hz", "versions")
+    names = ("n_rois", "n_accepted", "rate_hz", "versions", "settings_used")
+    results = (database.roi.Segmentation & key).proj(*names)
     by_id = {row["segmentation_id"]: row for row in results.to_dicts()}
     found = []
     for task in tasks.to_dicts(order_by="submitted DESC"):

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from pipeline.blocks import DEFAULT_MEMORY_BYTES, DEFAULT_THREADS, Progress, no_progress
+from pipeline.extraction.cell_size import for_movie
 from pipeline.extraction.collect import collect_sources, field_of
 from pipeline.extraction.merging import merge_components
 from pipeline.extraction.params import CnmfParams
@@ -94,6 +95,7 @@ def extract_sources(
     Cells are sought in a copy of the movie, binned to fit the memory; a warning says so where a
     bin gets longer than a transient.
     """
+    params = for_movie(params, movie)
     check_movie(movie, params, memory_bytes=memory_bytes)
     budget = memory_bytes // 2
     grid = plan_grid(movie, params, memory_bytes=budget)

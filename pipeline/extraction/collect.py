@@ -20,7 +20,7 @@ from pipeline.extraction.temporal import Traces
 
 def field_of(survey: Survey, stream: Stream, params: CnmfParams) -> Field:
     """Return the field of view of the movie."""
-    return Field(stream.movie.frame_shape, survey.usable, params.gsig_px)
+    return Field(stream.movie.frame_shape, survey.usable, params.half_sizes_px)
 
 
 def collect_sources(

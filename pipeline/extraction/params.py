@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from pipeline.checks import check_in_range
 from pipeline.extraction.caiman import translate_cnmf
+from pipeline.extraction.cell_size import check_half_sizes, known_half_sizes
 
 LIMITS = {
     "decay_time_s": (0.01, 60),
@@ -21,8 +22,6 @@ LIMITS = {
     "border_px": (0, 1000),
     "dff_window_s": (0.1, 36_000),
 }
-MIN_GSIG_PX = {"planes": 0.1, "rows": 1, "columns": 1}
-MAX_GSIG_PX = 100
 LIMITS_OF_OPTIONAL = {"gnb": (1, 20), "dff_percentile": (0, 100), "neuropil_px": (1, 100)}
 
 
@@ -38,9 +37,11 @@ class CnmfParams:
 
     AXES: ClassVar[tuple[str, ...]] = ("rows", "columns")
     AXES_IN_WORDS: ClassVar[str] = "two numbers, along rows and columns"
+    USUAL_GSIG_PX: ClassVar[tuple[float, ...]] = (5.0, 5.0)
 
-    gsig_px: tuple[float, ...] = (5.0, 5.0)
-    """Half-size of a cell (standard deviation of its profile) along rows and columns, in pixels."""
+    gsig_px: tuple[float, ...] | None = None
+    """Half-size of a cell (standard deviation of its profile) along rows and columns, in pixels;
+    None: that of a cell of 10 micrometres, or 5 pixels where the size of a pixel is not known."""
 
     decay_time_s: float = 0.7
     """Time in which a transient falls to 1/e, in seconds; fitted for each cell around it."""
@@ -97,10 +98,7 @@ class CnmfParams:
         for name in ("gnb", "p", "border_px"):
             if (getattr(self, name) or 0) != int(getattr(self, name) or 0):
                 raise ValueError(f"{name} must be a whole number; got {getattr(self, name)!r}.")
-        if len(self.gsig_px) != len(self.AXES):
-            raise ValueError(f"gsig_px must be {self.AXES_IN_WORDS}; got {self.gsig_px!r}.")
-        for axis, gsig_px in zip(self.AXES, self.gsig_px, strict=True):
-            check_in_range("gsig_px", gsig_px, MIN_GSIG_PX[axis], MAX_GSIG_PX)
+        check_half_sizes(self.gsig_px, self.AXES, self.AXES_IN_WORDS)
 
     @classmethod
     def from_caiman(cls, values: Mapping[str, Any]) -> "CnmfParams":
@@ -126,6 +124,17 @@ class CnmfParams:
         return cls(**translate_cnmf(values, n_axes=len(cls.AXES)))
 
     @property
+    def half_sizes_px(self) -> tuple[float, ...]:
+        """Half-size of a cell along each axis, in pixels.
+
+        Raises
+        ------
+        ValueError
+            If it is still to follow from the movie; see `pipeline.extraction.cell_size`.
+        """
+        return known_half_sizes(self.gsig_px)
+
+    @property
     def border_by_axis_px(self) -> tuple[int, ...]:
         """Pixels at both ends of each axis that belong to no cell."""
         return self.border_px, self.border_px
@@ -133,11 +142,12 @@ class CnmfParams:
     @property
     def min_area_px(self) -> float:
         """Smallest area to be accepted: a quarter of the ellipse of one half-size."""
-        return math.pi * self.gsig_px[0] * self.gsig_px[1] / 4
+        rows, cols = self.half_sizes_px
+        return math.pi * rows * cols / 4
 
     @property
     def max_area_px(self) -> float:
         """Largest effective area to be accepted; in a volume, that of an ellipsoid."""
-        *planes, rows, cols = self.gsig_px
+        *planes, rows, cols = self.half_sizes_px
         area = math.pi * rows * cols * self.max_radius_gsigs**2
         return area * max([1.0, *(4 / 3 * self.max_radius_gsigs * depth for depth in planes)])

@@ -77,7 +77,7 @@ def small_field(survey: Survey, params: CnmfParams) -> Field:
     """Return the field of view of the small movie; a pixel counts if a usable one lies in it."""
     grid = survey.grid
     count = np.bincount(grid.cell_of_pixel[survey.usable], minlength=math.prod(grid.shape))
-    sizes = zip(params.gsig_px, grid.bin_px, strict=True)
+    sizes = zip(params.half_sizes_px, grid.bin_px, strict=True)
     return Field(grid.shape, count > 0, tuple(gsig_px / width for gsig_px, width in sizes))
 
 

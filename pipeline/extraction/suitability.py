@@ -5,15 +5,13 @@ import math
 import numpy as np
 
 from pipeline.checks import check_in_range
+from pipeline.extraction.cell_size import CELL_GSIGS
 from pipeline.extraction.params import CnmfParams
 from pipeline.extraction.survey import Survey
 from pipeline.movie import Movie
 
 MIN_FRAMES = 10
 MIN_DECAY_FRAMES = 0.2
-CELL_GSIGS = 4
-"""Size of a whole cell, in half-sizes."""
-
 MIN_MEMORY_FRAMES = 64
 """Frames, as float32, that the memory must hold for blocks and the small movie."""
 
@@ -56,7 +54,7 @@ def check_fit(movie: Movie, params: CnmfParams) -> None:
             f"{movie.name} has {movie.n_frames} frames; CNMF needs at least {MIN_FRAMES}."
         )
     n_rows, n_cols = movie.frame_shape[-2:]
-    for length, gsig_px in zip((n_rows, n_cols), params.gsig_px[-2:], strict=True):
+    for length, gsig_px in zip((n_rows, n_cols), params.half_sizes_px[-2:], strict=True):
         if CELL_GSIGS * gsig_px > length:
             raise ValueError(
                 f"gsig_px must be at most a quarter of the frame, {length / CELL_GSIGS:g} of "

@@ -240,7 +240,7 @@ def _create(
         scale = output_scale(params.dtype, limits)
     return create_output(
         out,
-        movie.shape,
+        movie,
         chunk_frames=plan.block_frames,
         dtype=params.dtype,
         scale=scale,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from zarr.codecs import BloscCodec
 
 from pipeline.motion.patches import Lengths
-from pipeline.movie import FrameSource
+from pipeline.movie import FrameSource, Movie
 from pipeline.scaled import Scale, scale_attributes, scale_for, stored_values, unscaled
 
 CHUNK_PX = 128
@@ -50,7 +50,7 @@ class Output:
 
 def create_output(
     out: Path,
-    movie_shape: tuple[int, ...],
+    movie: Movie,
     *,
     chunk_frames: int,
     dtype: str,
@@ -66,8 +66,8 @@ def create_output(
     ----------
     out : Path
         Where; must not exist.
-    movie_shape : tuple of int
-        Before the edges are cut off.
+    movie : Movie
+        What is corrected: its shape before the edges are cut off, and the size of its pixels.
     chunk_frames : int
         Length of a chunk.
     dtype : str
@@ -77,7 +77,8 @@ def create_output(
     cropped_px : tuple of int
         Planes, rows and columns to cut off on each side.
     """
-    n_frames, *frame_shape = movie_shape
+    size = {"pixel_size_um": list(movie.pixel_size_um)} if movie.pixel_size_um else {}
+    n_frames, *frame_shape = movie.shape
     widths = cropped_px[-len(frame_shape) :]
     kept = (length - 2 * width for length, width in zip(frame_shape, widths, strict=True))
     shape = n_frames, *kept
@@ -92,7 +93,7 @@ def create_output(
         ),
         # looking whether a chunk is empty costs more than writing it
         config={"write_empty_chunks": True},
-        attributes=scale_attributes(scale),
+        attributes=scale_attributes(scale) | size,
     )
     return Output(array=array, dtype=dtype, scale=scale, cropped_px=cropped_px)
 

@@ -265,10 +265,11 @@ def test_it_does_not_outlive_a_killed_process(scene, stand_in, scratch, tmp_path
 
 
 def test_caiman_is_told_what_the_settings_mean():
-    plain = to_caiman_names(CaimanParams(), rate_hz=30.0, is_seeded=False)
+    usual = CaimanParams(gsig_px=(5.0, 5.0))
+    plain = to_caiman_names(usual, rate_hz=30.0, is_seeded=False)
     one_photon = CaimanParams(model="cnmfe", gsig_px=(3.4, 3.4), min_pnr=8)
     told = to_caiman_names(one_photon, rate_hz=10.0, is_seeded=False)
-    seeded = to_caiman_names(CaimanParams(), rate_hz=30.0, is_seeded=True)
+    seeded = to_caiman_names(usual, rate_hz=30.0, is_seeded=True)
 
     assert (plain["fr"], plain["gSig"], plain["K"], plain["rf"]) == (30.0, [5, 5], 8, 25)
     assert (plain["method_init"], plain["nb"], plain["stride"]) == ("greedy_roi", 2, 10)

@@ -150,7 +150,7 @@ def test_a_long_movie_is_binned_to_fit_the_memory():
     movie = Movie(source=np.broadcast_to(np.float32(0), (100_000, 64, 64)), rate_hz=30.0)
 
     with pytest.warns(UserWarning, match="in bins of .* frames, longer than a transient of 21"):
-        grid = plan_grid(movie, CnmfParams(), memory_bytes=10_000_000)
+        grid = plan_grid(movie, CnmfParams(gsig_px=(5, 5)), memory_bytes=10_000_000)
 
     n_bins = -(-100_000 // grid.bin_frames)
     assert n_bins * grid.shape[0] * grid.shape[1] * 4 * 8 <= 10_000_000
@@ -424,7 +424,7 @@ def test_reasons_name_value_and_limit():
         dff_percentile=numbers,
     )
 
-    verdict = judge(quality, CnmfParams())
+    verdict = judge(quality, CnmfParams(gsig_px=(5, 5)))
 
     assert verdict.accepted.tolist() == [True, False]
     assert verdict.reasons == (

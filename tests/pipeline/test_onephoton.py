@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from pipeline.extraction.cell_size import for_movie
 from pipeline.extraction.methods import find_method, method_name
 from pipeline.extraction.onephoton import CnmfeParams, extract_sources_one_photon
 from pipeline.extraction.onephoton.asymmetry import trace_asymmetry
@@ -333,8 +334,9 @@ def test_bins_longer_than_a_transient_are_warned_of():
 
 def test_the_inspection_shows_where_the_extraction_begins(simulated):
     found = inspect_seeds(simulated.movie, PARAMS)
-    places = seed_places_px(found.images, found.bin_px, PARAMS)
-    strict = seed_places_px(found.images, found.bin_px, replace(PARAMS, min_corr=0.9, min_pnr=8))
+    params = for_movie(PARAMS, simulated.movie)
+    places = seed_places_px(found.images, found.bin_px, params)
+    strict = seed_places_px(found.images, found.bin_px, replace(params, min_corr=0.9, min_pnr=8))
 
     assert found.images.corr.shape == found.images.pnr.shape == (44, 48)
     assert found.bin_px == (2, 2)

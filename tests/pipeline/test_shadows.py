@@ -82,7 +82,7 @@ def test_what_else_speaks_against_a_component_is_a_reason():
         area_px=np.array([80, 80])
     )
 
-    verdict = judge(quality, CnmfParams(), ["", "too large"])
+    verdict = judge(quality, CnmfParams(gsig_px=(5, 5)), ["", "too large"])
 
     assert verdict.accepted.tolist() == [True, False]
     assert verdict.reasons == ("", "too large")

@@ -64,6 +64,8 @@ def test_segmentation(arguments, tmp_path):
     )
 
     assert row.pop("versions")["numpy"] == np.__version__
+    used = row.pop("settings_used")
+    assert (used["border_px"], used["gsig_px"]) == (4, [5.0, 5.0])
     assert row == {"motion_hash": None, "border_px": 4, "border_planes": 0, "rate_hz": 30.0}
     assert len(sources.accepted) > 0
     assert folder.is_relative_to(tmp_path / "store")

@@ -20,6 +20,7 @@ from pipeline.extraction.caiman_engine.exchange import read_found, write_movie
 from pipeline.extraction.caiman_engine.guest import INSTALL, Guest, GuestError, find_interpreter
 from pipeline.extraction.caiman_engine.params import CaimanParams
 from pipeline.extraction.caiman_engine.settings import to_caiman_names
+from pipeline.extraction.cell_size import for_movie
 from pipeline.extraction.sources import Sources
 from pipeline.extraction.stream import Stream
 from pipeline.extraction.suitability import MIN_FRAMES, check_movie
@@ -87,6 +88,7 @@ def extract_with_caiman(  # noqa: PLR0913 - as every method is called, and where
         If the movie does not fit the settings, or CaImAn cannot be had or fails.
     """
     python = find_interpreter(host.interpreter)
+    params = for_movie(params, movie)
     check_movie(movie, params.shared, memory_bytes=memory_bytes)
     phases = [("CaImAn: starting", 0, 1)]
     with Guest(python, host.scratch, threads=threads) as guest:

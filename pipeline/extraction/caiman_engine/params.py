@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from pipeline.checks import check_in_range, check_one_of
 from pipeline.extraction.caiman_engine.names import from_caiman_names
@@ -27,8 +27,6 @@ LIMITS_OF_OPTIONAL = {
     "overlap_px": (0, 10_000),
     "cells_per_patch": (1, 10_000),
 }
-FRAME_GSIGS = 4
-"""Size of a whole cell, in half-sizes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,8 +44,13 @@ class CaimanParams:
     model: str = "cnmf"
     """'cnmf' for two photons, 'cnmfe' for one."""
 
-    gsig_px: tuple[float, ...] = (5.0, 5.0)
-    """Half-size of a cell along rows and columns, in pixels; CaImAn rounds it to whole pixels."""
+    AXES: ClassVar[tuple[str, ...]] = CnmfParams.AXES
+    USUAL_GSIG_PX: ClassVar[tuple[float, ...]] = (5.0, 5.0)
+
+    gsig_px: tuple[float, ...] | None = None
+    """Half-size of a cell along rows and columns, in pixels, which CaImAn rounds to whole ones;
+    None: that of a cell of 10 micrometres, in patches that hold it, or 5 pixels where the size of
+    a pixel is not known."""
 
     decay_time_s: float = 0.7
     """Length of a transient, in seconds, over which its evaluation averages."""
@@ -119,7 +122,9 @@ class CaimanParams:
             if (getattr(self, name) or 0) != int(getattr(self, name) or 0):
                 raise ValueError(f"{name} must be a whole number; got {getattr(self, name)!r}.")
         _ = self.shared  # checks what is not checked above
-        if self.patch_half_px is not None and self.patch_half_px < 2 * max(self.gsig_px):
+        if self.patch_half_px is None or self.gsig_px is None:
+            return
+        if self.patch_half_px < 2 * max(self.gsig_px):
             raise ValueError(
                 f"patch_half_px must be at least {2 * max(self.gsig_px):g}, two half-sizes of a "
                 f"cell, for a cell to fit; got {self.patch_half_px}: give a larger one, or null to "

@@ -22,7 +22,7 @@ def to_caiman_names(params: CaimanParams, *, rate_hz: float, is_seeded: bool) ->
     dict
         Flat, as JSON values.
     """
-    gsig = [max(1, round(gsig_px)) for gsig_px in params.gsig_px]
+    gsig = [max(1, round(gsig_px)) for gsig_px in params.shared.half_sizes_px]
     patch_px = None if is_seeded else params.patch_half_px
     overlap_px = params.overlap_px if params.overlap_px is not None else 2 * max(gsig)
     told = {

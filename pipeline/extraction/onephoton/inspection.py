@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.blocks import DEFAULT_MEMORY_BYTES, DEFAULT_THREADS, Progress, no_progress
+from pipeline.extraction.cell_size import for_movie
 from pipeline.extraction.onephoton.images import SeedImages, pick_seeds
 from pipeline.extraction.onephoton.params import CnmfeParams
 from pipeline.extraction.onephoton.seeding import first_images
@@ -60,7 +61,11 @@ def inspect_seeds(
         If the movie has several planes, no rate, too few frames, or does not fit the settings.
     """
     small = prepare_small(
-        movie, params, threads=threads, memory_bytes=memory_bytes, progress=progress
+        movie,
+        for_movie(params, movie),
+        threads=threads,
+        memory_bytes=memory_bytes,
+        progress=progress,
     )
     return Inspection(first_images(small), small.grid.bin_px, small.grid.bin_frames)
 
@@ -79,13 +84,13 @@ def seed_places_px(
     bin_px : tuple of int
         Rows and columns of the movie in a bin of the images.
     params : CnmfeParams
-        Half-size of a cell and the two thresholds.
+        Half-size of a cell, which must be known, and the two thresholds.
 
     Returns
     -------
     array, (n_seeds, 2)
         Centres of bins, the best first; those that are started in the first round.
     """
-    gsig = tuple(g / b for g, b in zip(params.gsig_px, bin_px, strict=True))
+    gsig = tuple(g / b for g, b in zip(params.half_sizes_px, bin_px, strict=True))
     seeds = pick_seeds(images, (gsig[0], gsig[1]), min_corr=params.min_corr, min_pnr=params.min_pnr)
     return np.asarray((seeds + 0.5) * np.array(bin_px) - 0.5)

@@ -1,10 +1,11 @@
 """Settings of CNMF-E."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
 
 from pipeline.checks import check_in_range
+from pipeline.extraction.cell_size import known_half_sizes
 from pipeline.extraction.onephoton.caiman_names import translate
 from pipeline.extraction.params import CnmfParams
 
@@ -26,8 +27,12 @@ class CnmfeParams:
         If a value is out of its range.
     """
 
-    gsig_px: tuple[float, ...] = (3.0, 3.0)
-    """Half-size of a cell (standard deviation of its profile) along rows and columns, in pixels."""
+    AXES: ClassVar[tuple[str, ...]] = CnmfParams.AXES
+    USUAL_GSIG_PX: ClassVar[tuple[float, ...]] = (3.0, 3.0)
+
+    gsig_px: tuple[float, ...] | None = None
+    """Half-size of a cell (standard deviation of its profile) along rows and columns, in pixels;
+    None: that of a cell of 10 micrometres, or 3 pixels where the size of a pixel is not known."""
 
     decay_time_s: float = 0.6
     """Time in which a transient falls to 1/e, in seconds; fitted for each cell around it."""
@@ -121,7 +126,14 @@ class CnmfeParams:
         return cls(**translate(values))
 
     @property
+    def half_sizes_px(self) -> tuple[float, ...]:
+        """Half-size of a cell along rows and columns, once it is known."""
+        return known_half_sizes(self.gsig_px)
+
+    @property
     def shared(self) -> CnmfParams:
         """Return what CNMF has as well; the background it has left to fit is one constant."""
-        names = CnmfParams.__dataclass_fields__.keys() & self.__dataclass_fields__.keys()
+        names = {field.name for field in fields(CnmfParams)} & {
+            field.name for field in fields(self)
+        }
         return CnmfParams(gnb=1, **{name: getattr(self, name) for name in names})

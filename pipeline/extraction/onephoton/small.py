@@ -181,7 +181,7 @@ def plan_small(movie: Movie, params: CnmfeParams, *, memory_bytes: int) -> Grid:
         The bins; a warning says so where they get longer than a transient.
     """
     n_rows, n_cols = movie.frame_shape
-    rows, cols = (max(1, round(gsig / SMALL_GSIG_PX)) for gsig in params.gsig_px)
+    rows, cols = (max(1, round(gsig / SMALL_GSIG_PX)) for gsig in params.half_sizes_px)
     shape = -(-n_rows // rows), -(-n_cols // cols)
     decay_frames = params.decay_time_s * movie.require_rate_hz()
     max_bins = memory_bytes // (4 * SMALL_MOVIE_COPIES * shape[0] * shape[1])
@@ -208,11 +208,11 @@ def make_small(survey: Survey, params: CnmfeParams) -> SmallMovie:
     grid = survey.grid
     n_small = grid.shape[0] * grid.shape[1]
     usable = np.bincount(grid.cell_of_pixel[survey.usable], minlength=n_small) > 0
-    gsig = tuple(g / b for g, b in zip(params.gsig_px, grid.bin_px, strict=True))
+    gsig = tuple(g / b for g, b in zip(params.half_sizes_px, grid.bin_px, strict=True))
     asked = (
         [params.background_bin_px] * 2
         if params.background_bin_px
-        else [1.2 * g for g in params.gsig_px]
+        else [1.2 * g for g in params.half_sizes_px]
     )
     rows, cols = (max(1, round(a / b)) for a, b in zip(asked, grid.bin_px, strict=True))
     radius = [

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.blocks import Progress
+from pipeline.extraction.cell_size import for_movie
 from pipeline.extraction.field import Field
 from pipeline.extraction.onephoton.params import CnmfeParams
 from pipeline.extraction.onephoton.ring import RingBackground, RingStream
@@ -85,16 +86,16 @@ def prepare_task(
     movie: Movie, params: CnmfeParams, *, threads: int, memory_bytes: int, progress: Progress
 ) -> Task:
     """Read the movie once for its statistics and its small copy."""
+    params = for_movie(params, movie)
     small = prepare_small(
         movie, params, threads=threads, memory_bytes=memory_bytes, progress=progress
     )
     n_rows, n_cols = movie.frame_shape
-    gsig_px = params.gsig_px[0], params.gsig_px[1]
     return Task(
         movie=movie,
         params=params,
         small=small,
-        field=Field((n_rows, n_cols), small.survey.usable, gsig_px),
+        field=Field((n_rows, n_cols), small.survey.usable, params.half_sizes_px),
         threads=threads,
         memory_bytes=memory_bytes // 2,
         progress=progress,

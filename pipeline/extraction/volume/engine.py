@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from pipeline.blocks import DEFAULT_MEMORY_BYTES, DEFAULT_THREADS, Progress, no_progress
+from pipeline.extraction.cell_size import for_movie
 from pipeline.extraction.cnmf import Model, find_footprints, trace_sources
 from pipeline.extraction.merging import merge_components
 from pipeline.extraction.sources import Sources
@@ -84,6 +85,7 @@ def extract_sources_3d(
     which overlap by the size of a cell; a cell belongs to the patch in whose core its centre lies.
     A warning says where a bin gets longer than a transient all the same.
     """
+    params = for_movie(params, movie)
     check_volume(movie, params, memory_bytes=memory_bytes)
     task = Task(
         movie=movie,

@@ -23,10 +23,12 @@ class Cnmf3dParams(CnmfParams):
 
     AXES: ClassVar[tuple[str, ...]] = ("planes", "rows", "columns")
     AXES_IN_WORDS: ClassVar[str] = "three numbers, along planes, rows and columns"
+    USUAL_GSIG_PX: ClassVar[tuple[float, ...]] = (1.0, 5.0, 5.0)
 
-    gsig_px: tuple[float, ...] = (1.0, 5.0, 5.0)
+    gsig_px: tuple[float, ...] | None = None
     """Half-size of a cell (standard deviation of its profile) along planes, rows and columns, in
-    planes and pixels."""
+    planes and pixels; None: that of a cell of 10 micrometres, or 1, 5 and 5 where the size of a
+    pixel or the distance of the planes is not known."""
 
     min_rval: float = 0.55
     """Smallest correlation in space of footprint and active frames to be accepted; lower than in a
@@ -58,7 +60,7 @@ class Cnmf3dParams(CnmfParams):
     @property
     def min_area_px(self) -> float:
         """Smallest number of pixels to be accepted: a quarter of the ellipsoid, or ellipse."""
-        planes, rows, cols = self.gsig_px
+        planes, rows, cols = self.half_sizes_px
         return math.pi * rows * cols / 4 * max(1.0, 4 / 3 * planes)
 
     @property
@@ -66,4 +68,4 @@ class Cnmf3dParams(CnmfParams):
         """Return the settings with which each plane is taken by itself."""
         names = (field.name for field in fields(CnmfParams) if field.name != "gsig_px")
         shared = {name: getattr(self, name) for name in names}
-        return CnmfParams(gsig_px=self.gsig_px[1:], **shared)
+        return CnmfParams(gsig_px=self.half_sizes_px[1:], **shared)

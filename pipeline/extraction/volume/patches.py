@@ -51,11 +51,13 @@ def plan_patches(movie: Movie, params: Cnmf3dParams, *, memory_bytes: int) -> li
     while not _fits(cut(movie.frame_shape, counts, params), movie, params, memory_bytes):
         cores = [
             length / count / gsig
-            for length, count, gsig in zip(movie.frame_shape, counts, params.gsig_px, strict=True)
+            for length, count, gsig in zip(
+                movie.frame_shape, counts, params.half_sizes_px, strict=True
+            )
         ]
         longest = max(range(len(cores)), key=cores.__getitem__)
         count = counts[longest] + 1
-        if movie.frame_shape[longest] / count < MIN_CORE_GSIGS * params.gsig_px[longest]:
+        if movie.frame_shape[longest] / count < MIN_CORE_GSIGS * params.half_sizes_px[longest]:
             break
         counts[longest] = count
     return cut(movie.frame_shape, counts, params)
@@ -64,7 +66,7 @@ def plan_patches(movie: Movie, params: Cnmf3dParams, *, memory_bytes: int) -> li
 def cut(frame_shape: tuple[int, ...], counts: list[int], params: Cnmf3dParams) -> list[Patch]:
     """Cut each axis into as many equal parts, and look beyond each by the size of a cell."""
     along = []
-    for length, count, gsig in zip(frame_shape, counts, params.gsig_px, strict=True):
+    for length, count, gsig in zip(frame_shape, counts, params.half_sizes_px, strict=True):
         beyond = math.ceil(OVERLAP_GSIGS * gsig)
         ends = [length * place // count for place in range(count + 1)]
         pairs = zip(ends[:-1], ends[1:], strict=True)
@@ -80,7 +82,9 @@ def cut(frame_shape: tuple[int, ...], counts: list[int], params: Cnmf3dParams) -
 def _fits(patches: list[Patch], movie: Movie, params: Cnmf3dParams, memory_bytes: int) -> bool:
     """Return whether the largest patch, in bins of half a transient, fits the memory."""
     n_pixels = max(math.prod(part_shape(patch.seen)) for patch in patches)
-    n_small = n_pixels / math.prod(max(1, round(gsig / SEED_GSIG_PX)) for gsig in params.gsig_px)
+    n_small = n_pixels / math.prod(
+        max(1, round(gsig / SEED_GSIG_PX)) for gsig in params.half_sizes_px
+    )
     longest_bin = max(1, int(params.decay_time_s * movie.require_rate_hz() / 2))
     n_bins = math.ceil(movie.n_frames / longest_bin)
     binned_bytes = 4 * n_bins * (SMALL_MOVIE_COPIES * n_small + BINNED_MOVIE_COPIES * n_pixels)

@@ -80,10 +80,10 @@ def check_volume(movie: Movie, params: Cnmf3dParams, *, memory_bytes: int) -> No
             f"border_planes must be below {math.ceil(n_planes / 2)}, half of the {n_planes} planes "
             f"of {movie.name}; got {params.border_planes}."
         )
-    if params.planes == "together" and params.gsig_px[0] > n_planes:
+    if params.planes == "together" and params.half_sizes_px[0] > n_planes:
         raise ValueError(
             f"gsig_px along planes must be at most {n_planes}, the planes of {movie.name}; got "
-            f"{params.gsig_px[0]!r}: give three numbers, planes first, in planes and pixels."
+            f"{params.half_sizes_px[0]!r}: give three numbers, planes first, in planes and pixels."
         )
     needed = PIXEL_BYTES * n_rows * n_cols * (n_planes if params.planes == "together" else 1)
     if memory_bytes < needed:
