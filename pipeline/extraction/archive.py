@@ -8,6 +8,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from pipeline.extraction.scratch import put_aside
 from pipeline.extraction.sources import Sources
 
 CHUNK_VALUES = 1 << 18
@@ -32,7 +33,7 @@ def save_sources(sources: Sources, folder: Path) -> None:
         ``_indptr``.
     """
     group = zarr.open_group(folder, mode="w")
-    arrays = {name: getattr(sources, name) for name in TRACES}
+    arrays = {name: getattr(sources, name) for name in TRACES if name != "raw"}
     optional = {name: getattr(sources, field) for name, field in OPTIONAL.items()}
     arrays |= {name: traces for name, traces in optional.items() if traces is not None}
     arrays["background_temporal"] = sources.background.temporal
@@ -44,6 +45,15 @@ def save_sources(sources: Sources, folder: Path) -> None:
             arrays[f"background_spatial_{part}"] = getattr(spatial, part)
     for name, array in arrays.items():
         group.create_array(name, data=array, chunks=_chunks(array))
+        put_aside(array)
+    denoised = sources.denoised
+    raw = group.create_array(
+        "raw", shape=denoised.shape, dtype=denoised.dtype, chunks=_chunks(denoised)
+    )
+    for start in range(0, len(denoised), raw.chunks[0]):
+        rows = slice(start, start + raw.chunks[0])
+        raw[rows] = denoised[rows] + sources.residuals[rows]
+        put_aside(denoised, sources.residuals)
 
 
 def read_traces(folder: Path) -> Iterator[dict[str, NDArray[np.float32]]]:

@@ -23,6 +23,7 @@ from pipeline.extraction.cell_size import for_movie
 from pipeline.extraction.collect import collect_sources, field_of
 from pipeline.extraction.merging import merge_components
 from pipeline.extraction.params import CnmfParams
+from pipeline.extraction.scratch import ScratchFrames
 from pipeline.extraction.seeding import enlarged, find_seeds, stretched
 from pipeline.extraction.sources import Sources
 from pipeline.extraction.spatial import dilated, update_footprints
@@ -195,7 +196,7 @@ def _coarse_stream(stream: Stream, survey: Survey) -> Stream:
     if survey.binned is None:
         return stream
     binned = Movie(
-        source=survey.binned.reshape(-1, *stream.movie.frame_shape),
+        source=ScratchFrames(survey.binned.reshape(-1, *stream.movie.frame_shape)),
         rate_hz=stream.movie.require_rate_hz() / survey.grid.bin_frames,
     )
     return replace(stream, movie=binned, kept=np.ones(binned.n_frames, np.bool_))

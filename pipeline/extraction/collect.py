@@ -9,6 +9,7 @@ from pipeline.extraction.dff import delta_f_over_f
 from pipeline.extraction.evaluation import active_frames, judge, measure, measure_shapes, too_large
 from pipeline.extraction.field import Field
 from pipeline.extraction.params import CnmfParams
+from pipeline.extraction.scratch import mean_of_rows, on_all_frames, scratch_array, some_rows
 from pipeline.extraction.seeding import averaged
 from pipeline.extraction.shadows import find_shadows
 from pipeline.extraction.sources import Background, Sources
@@ -35,7 +36,6 @@ def collect_sources(
     """Measure the components and judge them; their shape is looked at in the bins of `coarse`."""
     rate_hz = stream.movie.require_rate_hz()
     support = dilated(footprints, field_of(survey, stream, params))
-    denoised = traces.denoised
     images_of_active = _images_of_active(footprints, support, traces, survey, coarse)
     dff = delta_f_over_f(
         traces.raw,
@@ -57,20 +57,19 @@ def collect_sources(
     shadows = find_shadows(footprints, traces.calcium, field, cells=cells)
     others = ["; ".join(filter(None, both)) for both in zip(large, shadows, strict=True)]
     verdict = judge(quality, params, others)
-    spikes = np.array([part.spikes for part in traces.deconvolved], np.float32)
     return Sources(
         footprints=footprints,
-        denoised=_on_all_frames(denoised, survey.kept),
-        residuals=_on_all_frames(traces.raw - denoised, survey.kept),
-        spikes=_on_all_frames(spikes.reshape(denoised.shape), survey.kept),
-        dff=_on_all_frames(dff.dff, survey.kept),
-        background=_background(footprints, denoised, traces.courses, survey),
+        denoised=on_all_frames(traces.denoised, survey.kept),
+        residuals=on_all_frames(_residuals(traces), survey.kept),
+        spikes=on_all_frames(traces.spikes, survey.kept),
+        dff=on_all_frames(dff.dff, survey.kept),
+        background=_background(footprints, traces.denoised, traces.courses, survey),
         quality=quality,
         accepted=verdict.accepted,
         reasons=verdict.reasons,
         dff_window_frames=dff.window_frames,
         frame_shape=frame_shape,
-        under=_on_all_frames(traces.background, survey.kept),
+        under=on_all_frames(traces.background, survey.kept),
     )
 
 
@@ -81,13 +80,15 @@ def _background(
     survey: Survey,
 ) -> Background:
     """Return the courses of the blocks, and what is constant in each pixel besides."""
-    means = denoised.mean(axis=1, dtype=np.float64), local.courses.mean(axis=1, dtype=np.float64)
+    means = mean_of_rows(denoised), mean_of_rows(local.courses)
     static = survey.mean - footprints @ means[0] - local.spread @ means[1]
     static = np.where(survey.usable, static, 0).astype(np.float32)
-    constant = np.ones((1, denoised.shape[1]), np.float32)
-    courses = np.concatenate([constant, local.courses])
+    courses = scratch_array((1 + len(local.courses), denoised.shape[1]))
+    courses[0] = 1
+    for rows in some_rows(local.courses, courses[1:]):
+        courses[1:][rows] = local.courses[rows]
     images = sparse.hstack([sparse.csc_array(static[:, np.newaxis]), local.spread])
-    return Background(sparse.csc_array(images), _on_all_frames(courses, survey.kept))
+    return Background(sparse.csc_array(images), on_all_frames(courses, survey.kept))
 
 
 def _images_of_active(
@@ -113,10 +114,9 @@ def _images_of_active(
     return coarse.weigh(support, active, phase="evaluation") - elsewhere
 
 
-def _on_all_frames(traces: NDArray[np.float32], kept: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Return traces of the kept frames on all frames, NaN where a frame was left out."""
-    if kept.all():
-        return np.ascontiguousarray(traces, np.float32)
-    full = np.full((len(traces), kept.size), np.nan, np.float32)
-    full[:, kept] = traces
-    return full
+def _residuals(traces: Traces) -> NDArray[np.float32]:
+    """Return what denoising takes off, ``(n_rois, n_kept)``."""
+    residuals = scratch_array(traces.raw.shape)
+    for rows in some_rows(residuals, traces.raw, traces.denoised):
+        residuals[rows] = traces.raw[rows] - traces.denoised[rows]
+    return residuals

@@ -30,6 +30,19 @@ RISES = (0.07, 0.0, 0.03, 0.15, 0.3)
 """Rise times that a fit may give, relative to the decay time; the most likely comes first."""
 
 
+class Fit(NamedTuple):
+    """The numbers that a trace was taken apart with."""
+
+    baseline: float
+    """Mean of its baseline."""
+
+    noise: float
+    """Standard deviation of the noise."""
+
+    coefficients: tuple[float, float]
+    """The two of the autoregression; the second is 0 for order 1."""
+
+
 class Deconvolved(NamedTuple):
     """A trace taken apart: trace = calcium + baseline + noise."""
 
@@ -39,17 +52,11 @@ class Deconvolved(NamedTuple):
     spikes: NDArray[np.float32]
     """What drives the calcium, not negative, ``(n_frames,)``."""
 
-    baseline: float
-    """Constant part of the trace."""
-
-    noise: float
-    """Standard deviation of the noise."""
-
-    coefficients: tuple[float, float]
-    """The two of the autoregression; the second is 0 for order 1."""
-
     slow: NDArray[np.float32]
     """The baseline with its slow changes, as bleaching makes them, ``(n_frames,)``."""
+
+    fit: Fit
+    """Noise and time constants."""
 
 
 def slow_basis(n_frames: int, decay_frames: float) -> NDArray[np.float64]:
@@ -193,10 +200,8 @@ def deconvolve(
     return Deconvolved(
         calcium.astype(np.float32),
         spikes.astype(np.float32),
-        float(slow.mean()),
-        noise,
-        coefficients,
         slow.astype(np.float32),
+        Fit(float(slow.mean()), noise, coefficients),
     )
 
 

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, percentile_filter
 
+from pipeline.extraction.scratch import put_aside, scratch_array
+
 N_LEVELS = 1000
 SPREAD_OF_QUARTILES = 1.34
 
@@ -56,8 +58,9 @@ def delta_f_over_f(
         [mode_percentile(trace) if percentile is None else percentile for trace in signal],
         np.float32,
     )
-    dff = np.empty(signal.shape, np.float32)
+    dff = scratch_array(signal.shape)
     for roi, level in enumerate(percentiles):
+        put_aside(dff, signal, background)
         at_rest = _running(signal[roi], window, float(level))
         baseline = at_rest + _running(background[roi], window, float(level))
         above = signal[roi] - at_rest

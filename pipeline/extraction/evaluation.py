@@ -12,6 +12,7 @@ from scipy.ndimage import uniform_filter1d
 from pipeline.extraction.deconvolution import time_constants_of
 from pipeline.extraction.dff import Dff
 from pipeline.extraction.params import CnmfParams
+from pipeline.extraction.scratch import some_rows
 from pipeline.extraction.sources import Quality
 from pipeline.extraction.temporal import Traces
 from pipeline.rois import solidity
@@ -122,11 +123,10 @@ def measure(
     decay_time_s: float,
 ) -> Quality:
     """Collect the numbers of each component."""
-    parts = traces.deconvolved
-    constants = [time_constants_of(part.coefficients) for part in parts]
+    constants = [time_constants_of(fit.coefficients) for fit in traces.fits]
     window = max(1, math.ceil(decay_time_s * rate_hz))
-    noise = np.array([part.noise for part in parts], np.float32)
-    baseline = np.array([part.baseline for part in parts], np.float32)
+    noise = np.array([fit.noise for fit in traces.fits], np.float32)
+    baseline = np.array([fit.baseline for fit in traces.fits], np.float32)
     return Quality(
         snr=transient_snr(traces.raw, baseline, noise, window_frames=window),
         rval=shapes.rval,
@@ -148,10 +148,10 @@ def transient_snr(
     window_frames: int,
 ) -> NDArray[np.float32]:
     """Return the highest running mean above the baseline, over the noise, ``(n_rois,)``."""
-    if not raw.size:
-        return np.empty(len(raw), np.float32)
-    mean = uniform_filter1d(raw.astype(np.float64), window_frames, axis=1, mode="nearest")
-    peak = (mean - baseline[:, np.newaxis]).max(axis=1)
+    peak = np.zeros(len(raw))
+    for rows in some_rows(raw):
+        mean = uniform_filter1d(raw[rows].astype(np.float64), window_frames, mode="nearest")
+        peak[rows] = mean.max(axis=1) - baseline[rows]
     ratio = np.divide(peak, noise, out=np.zeros_like(peak), where=noise > 0)
     return np.asarray(ratio, np.float32)
 

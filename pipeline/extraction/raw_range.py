@@ -14,7 +14,12 @@ from pipeline.blocks import (
     map_blocks,
     no_progress,
 )
+from pipeline.extraction.scratch import put_aside
 from pipeline.movie import Movie
+
+MAX_BLOCK_BYTES = 32_000_000
+"""Of the movie as it is stored; in shorter blocks, more of them hold no extreme and are not read.
+"""
 
 BRIGHTEST = ("top_5", "top_10", "top_5p", "top_10p", "top_25p", "full_mean")
 """Of how many of the brightest pixels of a footprint the mean is taken: a number, a percentage, or
@@ -74,6 +79,7 @@ def raw_range(
     ranges = RawRange(*(np.full((n_rois, len(BRIGHTEST)), np.nan, np.float32) for _ in range(2)))
     wanted: dict[int, list[tuple[NDArray[np.float32], int]]] = {}
     for roi, trace in enumerate(denoised):
+        put_aside(denoised)
         if np.isfinite(trace).any():
             wanted.setdefault(int(np.nanargmin(trace)), []).append((ranges.low, roi))
             wanted.setdefault(int(np.nanargmax(trace)), []).append((ranges.high, roi))
@@ -85,9 +91,10 @@ def raw_range(
             for levels, roi in wanted[frame]:
                 levels[roi] = brightest(pixels[columns[roi]])
 
-    blocks = frame_blocks(
-        movie.n_frames, frame_bytes=movie.frame_bytes, memory_bytes=memory_bytes // (threads + 1)
-    )
+    length = min(memory_bytes // (threads + 1), MAX_BLOCK_BYTES) // movie.frame_bytes
+    chunk = movie.chunk_frames
+    length = min(chunk, length) if length < 2 * chunk else length - length % chunk
+    blocks = frame_blocks(movie.n_frames, frame_bytes=1, memory_bytes=length)
     hit = [block for block in blocks if wanted.keys() & range(block.start, block.stop)]
     for _ in map_blocks(fill, movie, hit, threads=threads, phase="grey levels", progress=progress):
         pass

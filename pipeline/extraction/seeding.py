@@ -14,6 +14,7 @@ from pipeline.extraction.blobs import noise_of, seed_images
 from pipeline.extraction.deconvolution import slow_basis
 from pipeline.extraction.field import Field
 from pipeline.extraction.params import CnmfParams
+from pipeline.extraction.scratch import scratch_array, some_rows
 from pipeline.extraction.spatial import dilated, from_columns, update_footprints
 from pipeline.extraction.stream import Stream
 from pipeline.extraction.survey import Grid, Survey
@@ -92,8 +93,10 @@ def stretched(
     """Return traces of bins at each frame, ``(n_rois, n_frames)``, interpolated."""
     centres = (np.arange(calcium.shape[1]) + 0.5) * bin_frames - 0.5
     frames = np.arange(n_frames)
-    traces = [np.interp(frames, centres, trace) for trace in calcium]
-    return np.asarray(traces, np.float32).reshape(len(calcium), n_frames)
+    traces = scratch_array((len(calcium), n_frames))
+    for rows in some_rows(traces):
+        traces[rows] = [np.interp(frames, centres, trace) for trace in calcium[rows]]
+    return traces
 
 
 def averaged(
@@ -119,8 +122,12 @@ def averaged(
     n_bins = -(-kept.size // bin_frames)
     count = np.bincount(bin_, minlength=n_bins)
     places = np.arange(bin_.size), bin_
-    share = sparse.csr_array((1 / count[bin_], places), shape=(bin_.size, n_bins))
-    return np.asarray(traces @ share.astype(np.float32), np.float32)
+    weights = (1 / count[bin_]).astype(np.float32)
+    share = sparse.csr_array((weights, places), shape=(bin_.size, n_bins))
+    means = np.empty((len(traces), n_bins), np.float32)
+    for rows in some_rows(traces):
+        means[rows] = traces[rows] @ share
+    return means
 
 
 def _unexplained(

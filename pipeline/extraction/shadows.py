@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from pipeline.extraction.field import Field
+from pipeline.extraction.scratch import some_rows
 
 MAX_GSIGS = 1.4
 """Distance of the centres below which a component lies within another, in half-sizes of a cell."""
@@ -48,17 +49,24 @@ def find_shadows(
     """
     reasons = [""] * len(calcium)
     centres = _centres(footprints, field)
-    centred = calcium - calcium.mean(axis=1, keepdims=True)
-    norm = np.linalg.norm(centred, axis=1)
+    norm = np.empty(len(calcium), np.float32)
+    for rows in some_rows(calcium):
+        norm[rows] = np.linalg.norm(_centred(calcium[rows]), axis=1)
     light = norm * np.sqrt(np.asarray(footprints.power(2).sum(axis=0)).ravel())
     for roi in np.flatnonzero(norm > 0):
         away = np.sqrt(np.square(centres - centres[roi]).sum(axis=1))
         near = cells & (away < MAX_GSIGS) & (MAX_POWER * light > light[roi])
         for other in np.flatnonzero(near):
-            corr = float(centred[roi] @ centred[other] / (norm[roi] * norm[other]))
+            product = float(_centred(calcium[roi]) @ _centred(calcium[other]))
+            corr = product / float(norm[roi] * norm[other])
             if corr >= MIN_CORR:
                 reasons[roi] = f"follows component {other} at its rim, correlation {corr:.2f}"
     return reasons
+
+
+def _centred(traces: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return traces around their mean."""
+    return np.asarray(traces - traces.mean(axis=-1, keepdims=True))
 
 
 def _centres(footprints: sparse.csc_array, field: Field) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from pipeline.blocks import Progress, frame_blocks, map_blocks
+from pipeline.extraction.scratch import put_aside, scratch_array
 from pipeline.movie import Movie
 
 MAX_BLOCKS = 6
@@ -23,6 +24,9 @@ MAX_BLOCK_BYTES = 32_000_000
 
 MAX_EXCESS = 1.25
 """A block that is so much larger than it should be is still taken, if it is a whole chunk."""
+
+PAGE_FRAMES = 1024
+"""Frames of a trace that a page of the memory holds."""
 
 Result = TypeVar("Result")
 
@@ -86,8 +90,17 @@ class Stream:
     def project(self, footprints: sparse.csc_array, *, phase: str) -> NDArray[np.float32]:
         """Return ``footprints.T @ movie`` for the kept frames, ``(n_rois, n_kept)``."""
         indptr, pixels, weights = _columns(footprints)
-        parts = self.map(lambda _, block: _project(block, indptr, pixels, weights), phase=phase)
-        return np.ascontiguousarray(np.concatenate(list(parts)).T[:, self.kept])
+        projected = scratch_array((footprints.shape[1], int(self.kept.sum())))
+        done = 0
+        for part in self.map(
+            lambda frames, block: _project(block, indptr, pixels, weights)[self.kept[frames]],
+            phase=phase,
+        ):
+            projected[:, done : done + len(part)] = part.T
+            if done // PAGE_FRAMES != (done + len(part)) // PAGE_FRAMES:
+                put_aside(projected)
+            done += len(part)
+        return projected
 
     def weigh(
         self, support: sparse.csc_array, traces: NDArray[np.float32], *, phase: str

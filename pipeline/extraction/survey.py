@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.blocks import Progress
 from pipeline.extraction.params import CnmfParams
+from pipeline.extraction.scratch import put_aside, scratch_array
 from pipeline.extraction.stream import Stream
 from pipeline.movie import Movie
 
@@ -24,7 +25,10 @@ BINS_PER_DECAY = 5
 MIN_BINS = 200
 SMALL_MOVIE_COPIES = 8
 BINNED_MOVIE_COPIES = 1.5
-"""Memory that the binned movie may take: the budget over this."""
+"""Size that the binned movie may have, if its bins can be longer: the budget over this."""
+
+MIN_FILED_BIN = 4
+"""Shorter bins, of a movie that is larger than the memory, are not worth a file of their own."""
 
 
 class Grid(NamedTuple):
@@ -95,11 +99,12 @@ def plan_grid(movie: Movie, params: CnmfParams, *, memory_bytes: int) -> Grid:
             stacklevel=3,
         )
     for_pixels = _bin_that_fits(movie, BINNED_MOVIE_COPIES * math.prod(frame_shape), memory_bytes)
-    keeps_pixels = for_pixels <= max(1.0, decay_frames)
+    longest = max(1, math.floor(decay_frames))  # longer bins do not resolve a transient
+    keeps_pixels = for_pixels <= longest or longest >= MIN_FILED_BIN
     wanted = min(round(decay_frames / BINS_PER_DECAY), movie.n_frames // MIN_BINS)
     along = [np.arange(length) // width for length, width in zip(frame_shape, bin_px, strict=True)]
     cell_of_pixel = np.ravel_multi_index(np.ix_(*along), shape)
-    bin_frames = max(1, wanted, for_memory, for_pixels if keeps_pixels else 1)
+    bin_frames = max(1, wanted, for_memory, min(for_pixels, longest) if keeps_pixels else 1)
     return Grid(
         bin_frames=bin_frames,
         decay_bins=decay_frames / bin_frames,
@@ -192,7 +197,7 @@ class _Bins:
         self._grid = grid
         n_bins, n_pixels = -(-n_frames // grid.bin_frames), grid.cell_of_pixel.size
         self.small = np.empty((n_bins, math.prod(grid.shape)), np.float32)
-        self.binned = np.empty((n_bins if grid.keeps_pixels else 0, n_pixels), np.float32)
+        self.binned = scratch_array((n_bins if grid.keeps_pixels else 0, n_pixels))
         self._open, self._total = -1, np.zeros(n_pixels, np.float32)
         self._count = np.zeros(n_pixels, np.float32)
 
@@ -203,6 +208,7 @@ class _Bins:
         self.small[inner] = part.small[1:last]
         if self._grid.keeps_pixels:
             self.binned[inner] = part.binned[1:last]
+            put_aside(self.binned)
         self._add_edge(part.first_bin, part.binned[0], part.counts[0])
         if last:
             self._add_edge(part.first_bin + last, part.binned[last], part.counts[1])

@@ -12,6 +12,7 @@ from pipeline.blocks import map_items
 from pipeline.extraction.background import LocalBackground, find_blocks, without_noise
 from pipeline.extraction.deconvolution import (
     Deconvolved,
+    Fit,
     coefficients_of,
     deconvolve,
     fit_coefficients,
@@ -19,12 +20,13 @@ from pipeline.extraction.deconvolution import (
     slow_basis,
 )
 from pipeline.extraction.field import Field
+from pipeline.extraction.scratch import portions, put_aside, scratch_array, some_rows
 from pipeline.extraction.stream import Stream
 
 SWEEPS = 3
 
-Denoise = Callable[[NDArray[np.float64], Deconvolved | None], Deconvolved]
-"""Takes one raw trace apart, given its earlier parts if there are any."""
+Denoise = Callable[[NDArray[np.float64], Fit | None], Deconvolved]
+"""Takes one raw trace apart, given its earlier fit if there is any."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,20 +39,20 @@ class Traces:
     raw: NDArray[np.float32]
     """With noise and baseline, ``(n_rois, n_frames)``."""
 
-    deconvolved: tuple[Deconvolved, ...]
-    """The parts of each raw trace."""
+    denoised: NDArray[np.float32]
+    """Calcium plus the slow baseline, ``(n_rois, n_frames)``."""
+
+    spikes: NDArray[np.float32]
+    """What drives the calcium, ``(n_rois, n_frames)``."""
+
+    fits: tuple[Fit, ...]
+    """The numbers that each was denoised with."""
 
     courses: LocalBackground
     """The changing background at every pixel."""
 
     background: NDArray[np.float32]
     """Background under each footprint, ``(n_rois, n_frames)``."""
-
-    @property
-    def denoised(self) -> NDArray[np.float32]:
-        """Calcium plus the slow baseline, ``(n_rois, n_frames)``."""
-        slow = [part.slow for part in self.deconvolved]
-        return self.calcium + np.asarray(slow, np.float32).reshape(self.calcium.shape)
 
 
 def autoregressive(
@@ -78,7 +80,7 @@ def autoregressive(
     if order == 0:
         return above_median
 
-    def denoise(trace: NDArray[np.float64], earlier: Deconvolved | None) -> Deconvolved:
+    def denoise(trace: NDArray[np.float64], earlier: Fit | None) -> Deconvolved:
         noise = noise_level(trace)
         if earlier:
             coefficients = earlier.coefficients
@@ -93,13 +95,13 @@ def autoregressive(
     return denoise
 
 
-def above_median(trace: NDArray[np.float64], _: Deconvolved | None) -> Deconvolved:
+def above_median(trace: NDArray[np.float64], _: Fit | None) -> Deconvolved:
     """Take what exceeds the median as calcium, without a model: enough to find cells."""
     baseline = float(np.median(trace))
     calcium = np.maximum(trace - baseline, 0).astype(np.float32)
     slow = np.full(trace.size, baseline, np.float32)
     nothing = np.zeros_like(calcium)
-    return Deconvolved(calcium, nothing, baseline, noise_level(trace), (0.0, 0.0), slow)
+    return Deconvolved(calcium, nothing, slow, Fit(baseline, noise_level(trace), (0.0, 0.0)))
 
 
 def update_traces(  # noqa: PLR0913 - what is known of the traces comes in parts
@@ -124,8 +126,11 @@ def update_traces(  # noqa: PLR0913 - what is known of the traces comes in parts
     under = sparse.csr_array(footprints.T @ blocks.spread)
 
     def background(calcium: NDArray[np.float32]) -> NDArray[np.float32]:
-        coarse = projected[n_rois:] - mixing[:, n_rois:].T @ calcium
-        return without_noise(coarse.astype(np.float32), gnb)
+        courses = scratch_array((blocks.average.shape[1], calcium.shape[1]))
+        of_cells = sparse.csr_array(mixing[:, n_rois:].T)
+        for rows in some_rows(courses, calcium, projected):
+            courses[rows] = projected[n_rois:][rows] - of_cells[rows] @ calcium
+        return without_noise(courses, gnb)
 
     return _descend(
         projected[:n_rois],
@@ -160,38 +165,56 @@ class _How(NamedTuple):
 def _descend(
     projected: NDArray[np.float32],
     overlap: sparse.csr_array,
-    calcium: NDArray[np.float32],
+    first: NDArray[np.float32],
     how: _How,
 ) -> Traces:
     """Update the background, then one trace after the other, the others held."""
-    light = calcium.astype(np.float64)  # with the slow baseline, once it is known
-    calcium = calcium.copy()
-    raw = np.empty_like(calcium)
+    calcium, denoised, raw, spikes, background = arrays = _scratch(5, first.shape)
+    for rows in some_rows(first, calcium, denoised):
+        calcium[rows] = denoised[rows] = first[rows]
     power = overlap.diagonal()
-    parts: list[Deconvolved | None] = [None] * len(calcium)
+    fits: list[Fit | None] = [None] * len(calcium)
     groups = apart(overlap)
     for sweep in range(SWEEPS):
         if sweep == 0 or how.coarse:
             courses = how.background(calcium)
-            under = np.asarray(how.under @ courses, np.float32)
 
-        def update(roi: int, under: NDArray[np.float32] = under) -> None:
-            others = slice(overlap.indptr[roi], overlap.indptr[roi + 1])
-            explained = overlap.data[others] @ light[overlap.indices[others]]
-            trace = light[roi] + (projected[roi] - under[roi] - explained) / power[roi]
-            part = how.denoise(trace, parts[roi])
-            parts[roi], calcium[roi], raw[roi] = part, part.calcium, trace
-            light[roi] = part.calcium + part.slow
+        def update(roi: int, courses: NDArray[np.float32] = courses) -> None:
+            background[roi] = _weighted(how.under, roi, courses) / power[roi]
+            others = _weighted(overlap, roi, denoised)
+            trace = denoised[roi] + (projected[roi] - others) / power[roi] - background[roi]
+            part = how.denoise(trace, fits[roi])
+            fits[roi], calcium[roi], spikes[roi] = part.fit, part.calcium, part.spikes
+            raw[roi], denoised[roi] = trace, part.calcium + part.slow
 
         for group in groups:
-            map_items(update, group, threads=how.threads)
+            for part in portions(group, n_frames=first.shape[1]):
+                map_items(update, part, threads=how.threads)
+                put_aside(*arrays, projected, courses)
     return Traces(
         calcium=calcium,
         raw=raw,
-        deconvolved=tuple(part for part in parts if part),
+        denoised=denoised,
+        spikes=spikes,
+        fits=tuple(fit for fit in fits if fit),
         courses=LocalBackground(how.spread, courses),
-        background=(under / power[:, np.newaxis]).astype(np.float32),
+        background=background,
     )
+
+
+def _scratch(n_arrays: int, shape: tuple[int, ...]) -> list[NDArray[np.float32]]:
+    """Return arrays for traces."""
+    return [scratch_array(shape) for _ in range(n_arrays)]
+
+
+def _weighted(
+    weights: sparse.csr_array, row: int, traces: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """Return the sum of traces with the weights of a row, ``(n_frames,)``; few traces are read."""
+    total = np.zeros(traces.shape[1])
+    for i in range(weights.indptr[row], weights.indptr[row + 1]):
+        total += np.float64(weights.data[i]) * traces[weights.indices[i]]
+    return total
 
 
 def apart(overlap: sparse.csr_array) -> list[list[int]]:

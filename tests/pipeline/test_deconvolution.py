@@ -86,8 +86,8 @@ def test_deconvolution_finds_calcium_baseline_and_noise(coefficients):
     found = deconvolve(trace + 7, coefficients=coefficients, noise=0.3)
 
     assert np.corrcoef(found.calcium, calcium)[0, 1] > 0.98
-    assert abs(found.baseline - 7) < 0.15
-    rest = trace + 7 - found.calcium - found.baseline
+    assert abs(found.fit.baseline - 7) < 0.15
+    rest = trace + 7 - found.calcium - found.fit.baseline
     assert abs(rest.std() - 0.3) < 0.02
     np.testing.assert_allclose(found.spikes.sum(), spikes.sum(), rtol=0.2)
 
@@ -115,7 +115,7 @@ def test_short_traces_are_taken_apart(n_frames):
 def test_a_constant_trace_is_all_baseline():
     found = deconvolve(np.full(100, 3.0), coefficients=SECOND_ORDER, noise=0.0)
 
-    np.testing.assert_allclose(found.calcium + found.baseline, 3.0, atol=1e-6)
+    np.testing.assert_allclose(found.calcium + found.fit.baseline, 3.0, atol=1e-6)
     assert found.spikes.max() < 1e-6
 
 
@@ -204,7 +204,7 @@ def test_a_slow_baseline_is_told_from_calcium():
     np.testing.assert_allclose(basis @ basis.T, np.eye(4), atol=1e-12)
     assert np.abs(parts.slow - drift).max() < 0.7
     assert np.corrcoef(parts.calcium, calcium)[0, 1] > 0.99
-    assert parts.baseline == pytest.approx(parts.slow.mean(), abs=1e-3)
+    assert parts.fit.baseline == pytest.approx(parts.slow.mean(), abs=1e-3)
 
 
 def test_a_short_trace_has_a_constant_baseline():

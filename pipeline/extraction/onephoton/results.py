@@ -56,12 +56,11 @@ def collect_sources(cells: Cells, task: Task) -> Sources:
         decay_time_s=params.decay_time_s,
     )
     verdict = _judged(quality, traces, task)
-    spikes = np.array([part.spikes for part in traces.deconvolved], np.float32)
     return Sources(
         footprints=cells.footprints,
         denoised=on_all_frames(found.denoised, kept),
         residuals=on_all_frames(traces.raw - found.denoised, kept),
-        spikes=on_all_frames(spikes.reshape(found.denoised.shape), kept),
+        spikes=on_all_frames(traces.spikes, kept),
         dff=on_all_frames(dff.dff, kept),
         background=found.summary.background,
         quality=quality,

@@ -1,0 +1,184 @@
+"""Arrays that grow with the movie: large ones lie in a temporary file and not in the memory.
+
+Traces of many cells over a long recording may be larger than the memory. They are written and read
+a few rows at a time; in between, what was touched is put aside.
+"""
+
+import math
+import mmap
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+SMALLEST_BYTES = 2_000_000
+"""Smaller arrays stay in the memory."""
+
+ROWS_BYTES = 8_000_000
+"""Of the rows of an array that are worked on at once."""
+
+
+def scratch_array(shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Return a float32 array of zeros, which lies in a temporary file if it is large.
+
+    The file has no name, so that it vanishes with the last view of the array, even if the process
+    is killed.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the array.
+
+    Returns
+    -------
+    array
+        May be written to.
+
+    Raises
+    ------
+    OSError
+        If the temporary folder has too little room.
+    """
+    n_bytes = 4 * math.prod(shape)
+    if n_bytes < SMALLEST_BYTES:
+        return np.zeros(shape, np.float32)
+    with tempfile.TemporaryFile() as file:
+        _reserve(file.fileno(), n_bytes)
+        mapped = mmap.mmap(file.fileno(), n_bytes)
+    return np.frombuffer(mapped, np.float32).reshape(shape)
+
+
+@dataclass(frozen=True)
+class ScratchFrames:
+    """A scratch array as what a movie reads from; what was read does not stay in the memory."""
+
+    frames: NDArray[np.float32]
+    """``(n_frames, …)``."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of all frames."""
+        return self.frames.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of one pixel."""
+        return np.dtype(self.frames.dtype)
+
+    def __getitem__(self, frames: Any) -> NDArray[np.float32]:
+        part = np.array(self.frames[frames])
+        put_aside(self.frames)
+        return part
+
+
+def put_aside(*arrays: NDArray[Any]) -> None:
+    """Give back the memory that scratch arrays take; what they hold stays in their files.
+
+    Parameters
+    ----------
+    *arrays : array
+        Or views of them; an array that lies in the memory stays there.
+    """
+    for array in arrays:
+        owner: Any = array
+        while isinstance(owner, np.ndarray):
+            owner = owner.base
+        mapped = owner.obj if isinstance(owner, memoryview) else owner
+        if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+            mapped.madvise(mmap.MADV_DONTNEED)
+
+
+def some_rows(*arrays: NDArray[Any]) -> Iterator[slice]:
+    """Yield the rows of arrays a few at a time, and put the arrays aside after each.
+
+    Parameters
+    ----------
+    *arrays : array, (n_rows, n_frames)
+        All with as many rows.
+
+    Yields
+    ------
+    slice
+        Of rows.
+    """
+    n_rows, n_frames = arrays[0].shape
+    for part in portions(range(n_rows), n_frames=n_frames):
+        yield slice(part[0], part[-1] + 1)
+        put_aside(*arrays)
+
+
+def portions(rows: Sequence[int], *, n_frames: int) -> Iterator[Sequence[int]]:
+    """Yield so many rows at a time as may be worked on at once.
+
+    Parameters
+    ----------
+    rows : sequence of int
+        Rows of an array.
+    n_frames : int
+        Length of a row.
+
+    Yields
+    ------
+    sequence of int
+        At least one.
+
+    Examples
+    --------
+    >>> [list(part) for part in portions(range(3), n_frames=1_000_000)]
+    [[0, 1], [2]]
+    """
+    length = max(1, ROWS_BYTES // (4 * max(1, n_frames)))
+    for start in range(0, len(rows), length):
+        yield rows[start : start + length]
+
+
+def mean_of_rows(traces: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the mean of each trace, ``(n_rows,)``."""
+    means = np.empty(len(traces))
+    for rows in some_rows(traces):
+        means[rows] = traces[rows].mean(axis=1, dtype=np.float64)
+    return means
+
+
+def on_all_frames(traces: NDArray[np.float32], kept: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return traces of the kept frames on all frames, NaN where a frame was left out.
+
+    Parameters
+    ----------
+    traces : array, (n_rows, n_kept)
+        Returned as it is where all frames are kept.
+    kept : array, (n_frames,)
+        Which frames they are.
+
+    Returns
+    -------
+    array, (n_rows, n_frames)
+        Of float32.
+    """
+    if kept.all():
+        return np.ascontiguousarray(traces, np.float32)
+    full = scratch_array((len(traces), kept.size))
+    for rows in some_rows(full, traces):
+        full[rows, ~kept] = np.nan
+        full[rows, kept] = traces[rows]
+    return full
+
+
+def _reserve(file: int, n_bytes: int) -> None:
+    """Take room on the disk now: a full disk would end the process when it is written to."""
+    folder = tempfile.gettempdir()
+    free = shutil.disk_usage(folder).free
+    if free < n_bytes:
+        raise OSError(
+            f"the extraction needs {n_bytes / 1e9:.1f} GB for traces in {folder}, which has "
+            f"{free / 1e9:.1f} GB free; set TMPDIR to a folder with more room."
+        )
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file, 0, n_bytes)
+    else:
+        os.truncate(file, n_bytes)
