@@ -154,6 +154,10 @@ class Budget:
         """Return what the traces of as many cells take as fit into a frame, and the background."""
         tasks = self._database.roi.SegmentationTask & key
         row = (tasks * self._database.roi.SegmentationParams).fetch1()
+        if find_method(row["method"]).needs_seeds:  # nothing is sought
+            sets = self._database.given.RoiSet() & {"rois_id": row["rois_id"]}
+            n_rois = sum(map(int, sets.to_arrays("n_rois")))
+            return int(TRACES * FLOAT_BYTES * n_rois * facts["n_frames"])
         settings = params_from_dict(find_method(row["method"]).params, row["params"])
         lengths = [facts["n_planes"], facts["n_rows"], facts["n_cols"]]
         fitted = for_frame(settings, lengths, facts["pixel_size_um"])

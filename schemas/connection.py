@@ -22,6 +22,7 @@ MODULES = (
     "animal",
     "session",
     "motion",
+    "given",
     "roi",
     "inspection",
     "sample",

@@ -2,12 +2,13 @@
 
 from pipeline.extraction.caiman_engine import Host
 from pipeline.extraction.completion import complete_sources
+from schemas.packed_set import PackedSet, measure_set
 from schemas.resources import RESOURCES
 from schemas.seeds import unpack
 from schemas.store import scratch_folder
 
 
-def find_sources(method, movie, params, seeds=None, *, cropped_px=0):
+def find_sources(method, movie, params, seeds=None, *, cropped_px=0, cropped_planes=0):
     """Find the sources of a movie.
 
     Parameters
@@ -18,21 +19,25 @@ def find_sources(method, movie, params, seeds=None, *, cropped_px=0):
         Motion-corrected.
     params : dataclass instance
         The settings of the method.
-    seeds : PackedSeeds or None
-        Footprints to begin with; None: cells are sought.
+    seeds : PackedSeeds, PackedSet or None
+        Footprints to begin with, or ROIs that are only measured; None: cells are sought.
     cropped_px : int
         Width of the edge of a recorded frame that the movie lacks.
+    cropped_planes : int
+        Planes that it lacks at each end.
 
     Returns
     -------
     Sources
         What was found, with its grey levels and, if asked for, its neuropil.
     """
+    if isinstance(seeds, PackedSet):
+        return measure_set(movie, params, seeds, (cropped_planes, cropped_px))
     resources = RESOURCES.get()
     shared = resources.as_arguments()
     arguments = dict(shared)
     if seeds is not None:
-        arguments["seeds"] = unpack(seeds, movie.frame_shape, cropped_px)
+        arguments["seeds"] = unpack(seeds, movie.frame_shape, cropped_px, cropped_planes)
     if not method.is_guest:
         sources = method.extract(movie, params, **arguments)
     else:

@@ -11,13 +11,15 @@ from pipeline.extraction.methods import find_method
 from pipeline.params import params_from_dict, params_to_dict
 from pipeline.versions import software_versions
 from schemas.engines import find_sources
+from schemas.given import GivenTraces, RoiSet
 from schemas.insertion import insert_new
 from schemas.motion import MotionCorrection, MotionTask  # noqa: F401 the tables name both
 from schemas.movie_source import check_planes, motion_hash_of, movie_source, open_source
+from schemas.packed_set import fetch_set
 from schemas.params import DEFAULT, find_params
 from schemas.resources import RESOURCES
 from schemas.roi_rows import FOOTPRINTS_AT_ONCE, roi_rows, rows_at_once
-from schemas.seeds import check_takes_seeds, keep_masks, seeding_task, seeds_of
+from schemas.seeds import check_seeds, keep_masks, seeding_task, seeds_of
 from schemas.session import Recording  # noqa: F401 the tables name it
 from schemas.store import adopted, new_folder, stored_path
 
@@ -69,6 +71,7 @@ class SegmentationTask(dj.Manual):
     -> SegmentationParams
     seeded_by=null : char(32)        # segmentation_id of this recording that gives its ROIs
     seeds_id=null : char(32)         # of SeedMasks; null, both: cells are sought
+    rois_id=null : char(32)          # of RoiSet: these ROIs are measured, and none are sought
     submitted=CURRENT_TIMESTAMP : datetime
     """
 
@@ -108,6 +111,7 @@ class Segmentation(dj.Computed):
         contour_px : <blob>            # (n_points, 2), rows first, closed; of a volume, in the
                                        # plane nearest to the centroid
         accepted : bool                # by the thresholds of the parameters
+        name="" : varchar(255)         # that somebody gave it
         reason="" : varchar(255)       # why it was rejected
         area_px : int32
         snr=null : float32             # highest transient over noise
@@ -134,7 +138,10 @@ class Segmentation(dj.Computed):
     def make_fetch(self, key):
         task = (SegmentationTask * SegmentationParams & key).fetch1()
         settings = task["method"], task["params"]
-        seeds = seeds_of(task, self.Roi, SeedMasks)
+        if task["rois_id"]:
+            seeds = fetch_set(RoiSet(), GivenTraces(), task["rois_id"])
+        else:
+            seeds = seeds_of(task, self.Roi, SeedMasks)
         return *movie_source(key, task["motion_hash"]), task["motion_hash"], settings, seeds
 
     def make_compute(self, key, arguments, edge, motion_hash, settings, seeds=None):
@@ -143,12 +150,13 @@ class Segmentation(dj.Computed):
         resources = RESOURCES.get()
         movie = open_source(arguments)
         params = for_movie(edge.kept_clear(params), movie)
-        sources = find_sources(method, movie, params, seeds, cropped_px=edge.cropped_px)
+        cropped = {"cropped_px": edge.cropped_px, "cropped_planes": edge.cropped_planes}
+        sources = find_sources(method, movie, params, seeds, **cropped)
         with new_folder(resources.settings, ".zarr") as folder:
             save_sources(sources, folder)
         versions = software_versions() | dict(sources.versions)
-        row = {"motion_hash": motion_hash, "border_px": params.border_px, "versions": versions}
-        row["border_planes"] = getattr(params, "border_planes", 0)
+        border = {name: getattr(params, name, 0) for name in ("border_px", "border_planes")}
+        row = {"motion_hash": motion_hash, "versions": versions, **border}
         row["settings_used"] = params_to_dict(params)
         return sources, edge, folder, {**row, "rate_hz": movie.require_rate_hz()}
 
@@ -232,8 +240,7 @@ def submit_segmentation(recordings, params=DEFAULT, motion=None, *, as_recorded=
     key = find_params(SegmentationParams, params)
     seed = {"seeded_by": None, "seeds_id": None}
     method = (SegmentationParams & key).fetch1("method")
-    if seeds is not None:
-        check_takes_seeds(method)
+    check_seeds(method, given=seeds is not None)
     if isinstance(seeds, Path):
         seed["seeds_id"] = keep_masks(SeedMasks(), seeds)
     tasks = []
@@ -252,5 +259,5 @@ def submit_segmentation(recordings, params=DEFAULT, motion=None, *, as_recorded=
 def segmentation_id(task):
     """Return what names a task among those of its recording: its movie, parameters and seeds."""
     words = [task["segmentation_hash"], task["motion_hash"]]
-    words += [task[name] for name in ("seeded_by", "seeds_id") if task[name]]
+    words += [task[name] for name in ("seeded_by", "seeds_id", "rois_id") if task.get(name)]
     return hashlib.sha256(" ".join(map(str, words)).encode()).hexdigest()[:32]

@@ -34,6 +34,7 @@ def roi_rows(sources, edge):
             "centroid_col_px": col_px,
             "contour_px": _contour_px(footprint, shape) + edge.cropped_px,
             "accepted": bool(accepted),
+            "name": sources.names[roi_id] if sources.names else "",
             "reason": sources.reasons[roi_id],
             **grey_levels(sources, roi_id),
             **{name: numbers[roi_id].item() for name, numbers in sources.quality._asdict().items()},

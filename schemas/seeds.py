@@ -2,6 +2,8 @@
 
 import base64
 import hashlib
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +16,6 @@ from schemas.insertion import insert_new
 from schemas.params import find_params
 from schemas.settings import ProjectError
 
-PLANE_NDIM = 2
 MOST_BYTES = 12_000_000
 """A row takes no more; servers bound the size of what is inserted."""
 
@@ -35,7 +36,7 @@ class PackedSeeds(NamedTuple):
     """Of the frame that the footprints are of; 0: that is not known."""
 
     frame_shape: tuple[int, ...]
-    """Rows and columns of that frame; empty: not known."""
+    """Its planes, if any, rows and columns; empty: not known."""
 
 
 def pack(footprints: sparse.csc_array, frame_shape: tuple[int, ...] | None) -> PackedSeeds:
@@ -51,7 +52,9 @@ def _as_text(indptr: Any, pixels: Any, weights: Any) -> tuple[str, str, str]:
     return one, two, three
 
 
-def unpack(seeds: PackedSeeds, frame_shape: tuple[int, int], cropped_px: int) -> sparse.csc_array:
+def unpack(
+    seeds: PackedSeeds, frame_shape: tuple[int, ...], cropped_px: int, cropped_planes: int = 0
+) -> sparse.csc_array:
     """Return footprints on the frames of a movie.
 
     Parameters
@@ -59,9 +62,11 @@ def unpack(seeds: PackedSeeds, frame_shape: tuple[int, int], cropped_px: int) ->
     seeds : PackedSeeds
         In places of a recorded frame.
     frame_shape : tuple of int
-        ``(n_rows, n_cols)`` of the movie.
+        ``([n_planes,] n_rows, n_cols)`` of the movie.
     cropped_px : int
         Width of the edge of the recorded frame that the movie lacks on each side.
+    cropped_planes : int
+        Planes that it lacks at each end.
 
     Returns
     -------
@@ -73,25 +78,22 @@ def unpack(seeds: PackedSeeds, frame_shape: tuple[int, int], cropped_px: int) ->
     ProjectError
         If they are of other frames.
     """
-    if len(frame_shape) != PLANE_NDIM:
-        raise ProjectError(
-            f"seeds are footprints of one plane; the frames of this recording are {frame_shape}."
-        )
-    rows, cols = (length + 2 * cropped_px for length in frame_shape)
-    if seeds.frame_shape not in ((), (rows, cols)) or seeds.n_pixels not in (0, rows * cols):
+    cropped = (cropped_planes, cropped_px, cropped_px)[-len(frame_shape) :]
+    recorded = tuple(n + 2 * width for n, width in zip(frame_shape, cropped, strict=True))
+    if seeds.frame_shape not in ((), recorded) or seeds.n_pixels not in (0, math.prod(recorded)):
         of = " x ".join(map(str, seeds.frame_shape)) or f"{seeds.n_pixels} pixels"
         raise ProjectError(
-            f"the seeds are of a frame of {of}, and the frames of this recording have {rows} x "
-            f"{cols} pixels; give masks of these frames."
+            f"the seeds are of a frame of {of}, and the frames of this recording have "
+            f"{' x '.join(map(str, recorded))} pixels; give masks of these frames."
         )
     coded = zip(seeds[:3], (np.int64, np.int64, np.float32), strict=True)
     indptr, pixels, weights = (np.frombuffer(base64.b64decode(t), kind) for t, kind in coded)
-    recorded = sparse.csr_array(
-        sparse.csc_array((weights, pixels, indptr), shape=(rows * cols, indptr.size - 1))
+    whole = sparse.csc_array(
+        (weights, pixels, indptr), shape=(math.prod(recorded), indptr.size - 1)
     )
-    inner = slice(cropped_px, -cropped_px or None)
-    kept = np.arange(rows * cols).reshape(rows, cols)[inner, inner].ravel()
-    return sparse.csc_array(recorded[kept])
+    inner = tuple(slice(width, -width or None) for width in cropped)
+    kept = np.arange(math.prod(recorded)).reshape(recorded)[inner].ravel()
+    return sparse.csc_array(sparse.csr_array(whole)[kept])
 
 
 def seeds_of(task: dict[str, Any], rois: Any, masks: Any) -> PackedSeeds | None:
@@ -119,7 +121,7 @@ def seeds_of(task: dict[str, Any], rois: Any, masks: Any) -> PackedSeeds | None:
     if task["seeded_by"]:
         names = ("animal_id", "session", "trial")
         earlier = {name: task[name] for name in names} | {"segmentation_id": task["seeded_by"]}
-        return _of_rois((rois & earlier & {"accepted": True}).to_dicts(order_by="roi_id"))
+        return pack_rows((rois & earlier & {"accepted": True}).to_dicts(order_by="roi_id"))
     if not task["seeds_id"]:
         return None
     found = (masks & {"seeds_id": task["seeds_id"]}).to_dicts()
@@ -134,12 +136,20 @@ def seeds_of(task: dict[str, Any], rois: Any, masks: Any) -> PackedSeeds | None:
     return PackedSeeds(*parts, row["n_pixels"], frame_shape)
 
 
-def _of_rois(rows: list[dict[str, Any]]) -> PackedSeeds:
-    """Pack the footprints of ROIs."""
+def pack_rows(rows: Sequence[Mapping[str, Any]], frame_shape: tuple[int, ...] = ()) -> PackedSeeds:
+    """Pack the footprints of ROIs.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        With ``pixels`` and ``weights``.
+    frame_shape : tuple of int
+        Of a recorded frame; empty: not known.
+    """
     sizes = [0, *(len(row["pixels"]) for row in rows)]
     pixels = np.concatenate([np.zeros(0, np.int64), *(row["pixels"] for row in rows)])
     weights = np.concatenate([np.zeros(0, np.float32), *(row["weights"] for row in rows)])
-    return PackedSeeds(*_as_text(np.cumsum(sizes), pixels, weights), 0, ())
+    return PackedSeeds(*_as_text(np.cumsum(sizes), pixels, weights), 0, frame_shape)
 
 
 def keep_masks(table: Any, path: Path) -> str:
@@ -194,18 +204,30 @@ def _columns(masks: Masks) -> dict[str, Any]:
     }
 
 
-def check_takes_seeds(method: str) -> None:
-    """Refuse a way to find ROIs that cannot begin with footprints.
+def check_seeds(method: str, *, given: bool) -> None:
+    """Refuse seeds for a method that takes none, and the lack of them for one that needs them.
+
+    Parameters
+    ----------
+    method : str
+        Its name.
+    given : bool
+        Whether there are seeds.
 
     Raises
     ------
     ProjectError
-        If it cannot.
+        If it cannot be.
     """
     able = [name for name, found in METHODS.items() if found.takes_seeds]
-    if method not in able:
+    if given and method not in able:
         raise ProjectError(
             f"the method {method!r} cannot begin with seeds; these can: {', '.join(able)}."
+        )
+    if not given and METHODS[method].needs_seeds:
+        raise ProjectError(
+            f"the method {method!r} measures ROIs that are given: name a file of masks with "
+            "--seeds, or enter shapes with: mesmerize rois draw"
         )
 
 

@@ -50,7 +50,7 @@ def complete_sources(
         progress=progress,
     )
     width_px = getattr(params, "neuropil_px", None)
-    if width_px is None:
+    if width_px is None or sources.neuropil is not None:
         return replace(sources, raw_range=levels)
     rings = surrounds(sources.footprints, movie.frame_shape, width_px=width_px)
     neuropil = mean_traces(

@@ -10,6 +10,8 @@ from pipeline.checks import check_one_of
 from pipeline.extraction.caiman_engine import CaimanParams, extract_with_caiman
 from pipeline.extraction.caiman_engine.engine import COPIES
 from pipeline.extraction.cnmf import extract_sources
+from pipeline.extraction.manual_params import ManualParams
+from pipeline.extraction.measured import measure_rois
 from pipeline.extraction.onephoton import CnmfeParams, extract_sources_one_photon
 from pipeline.extraction.params import CnmfParams
 from pipeline.extraction.sources import Sources
@@ -20,7 +22,8 @@ class Method(NamedTuple):
     """A way to find the sources of a movie."""
 
     params: type[Any]
-    """Its settings, a frozen dataclass; among them ``border_px``, an edge without ROIs."""
+    """Its settings, a frozen dataclass; among them ``border_px``, an edge without ROIs, where cells
+    are sought."""
 
     extract: Callable[..., Sources]
     """``extract(movie, params, *, threads, memory_bytes, progress)``."""
@@ -34,11 +37,15 @@ class Method(NamedTuple):
     movie_copies: float = 0.0
     """Float32 copies of the whole movie that it holds, besides the memory that it is given."""
 
-    of_volumes: bool = False
-    """Whether it works on movies with planes; the others work on one plane."""
+    of_volumes: bool | None = False
+    """Whether it works on movies with planes; the others work on one plane. None: on both."""
+
+    needs_seeds: bool = False
+    """Whether it does not seek cells, and only measures the footprints that it is given."""
 
 
 DEFAULT_METHOD = "cnmf"
+MANUAL = "manual"
 METHODS = {
     DEFAULT_METHOD: Method(CnmfParams, extract_sources, takes_seeds=True),
     "cnmfe": Method(CnmfeParams, extract_sources_one_photon),
@@ -46,6 +53,7 @@ METHODS = {
         CaimanParams, extract_with_caiman, takes_seeds=True, is_guest=True, movie_copies=COPIES
     ),
     "cnmf3d": Method(Cnmf3dParams, extract_sources_3d, of_volumes=True),
+    MANUAL: Method(ManualParams, measure_rois, takes_seeds=True, of_volumes=None, needs_seeds=True),
 }
 
 
@@ -81,9 +89,9 @@ def why_not(name: str, *, n_planes: int) -> str | None:
     >>> why_not("cnmf", n_planes=4)
     'has 4 planes and cnmf works on one: use parameters of cnmf3d.'
     """
-    if find_method(name).of_volumes == (n_planes > 1):
+    if find_method(name).of_volumes in (None, n_planes > 1):
         return None
-    others = [other for other, method in METHODS.items() if method.of_volumes == (n_planes > 1)]
+    others = [other for other, method in METHODS.items() if method.of_volumes is (n_planes > 1)]
     use = f"use parameters of {' or '.join(others)}."
     if n_planes > 1:
         return f"has {n_planes} planes and {name} works on one: {use}"

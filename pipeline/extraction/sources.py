@@ -105,6 +105,9 @@ class Sources:
     raw_range: RawRange | None = None
     """Grey levels of the movie at the extremes of each trace; None: they were not taken."""
 
+    names: tuple[str, ...] = ()
+    """What somebody called each component; empty: they have no names."""
+
     versions: Mapping[str, str] = field(default_factory=dict)
     """Versions of the software of others that had a part in it, by name."""
 

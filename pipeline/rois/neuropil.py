@@ -94,7 +94,7 @@ def mean_traces(
     movie : Movie
         Read once, in blocks; values that are not finite are left out.
     masks : sparse array, (n_pixels, n_rois)
-        0 or 1, pixels in C order.
+        Weights of the pixels, not negative, pixels in C order.
     threads : int
         Blocks worked on at once.
     memory_bytes : int
@@ -108,13 +108,15 @@ def mean_traces(
         NaN where a mask has no finite pixel.
     """
     by_roi = sparse.csr_array(masks.T).astype(np.float64)
+    whole = by_roi @ np.ones((by_roi.shape[1], 1))
 
     def average(_: slice, block: NDArray[np.generic]) -> NDArray[np.float32]:
         flat = np.asarray(block, np.float64).reshape(len(block), -1).T
         finite = np.isfinite(flat)
-        total = by_roi @ np.where(finite, flat, 0)
         with np.errstate(invalid="ignore"):
-            return np.asarray(total / (by_roi @ finite), np.float32)
+            if finite.all():
+                return np.asarray((by_roi @ flat) / whole, np.float32)
+            return np.asarray((by_roi @ np.where(finite, flat, 0)) / (by_roi @ finite), np.float32)
 
     frame_bytes = 8 * COPIES * int(np.prod(movie.frame_shape))
     blocks = frame_blocks(
