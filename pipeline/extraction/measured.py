@@ -235,18 +235,18 @@ def _take_apart(
     )
     snr = transient_snr(
         raw[finite][np.newaxis],
-        np.array([part.baseline], np.float32),
-        np.array([part.noise], np.float32),
+        np.array([part.fit.baseline], np.float32),
+        np.array([part.fit.noise], np.float32),
         window_frames=max(1, math.ceil(params.decay_time_s * rate_hz)),
     )
-    decay, rise = time_constants_of(part.coefficients)
+    decay, rise = time_constants_of(part.fit.coefficients)
     return _Taken(
         denoised=_on_all(part.calcium + part.slow, finite),
         spikes=_on_all(part.spikes, finite),
         dff=_on_all(dff.dff[0], finite),
         snr=float(snr[0]),
-        noise=part.noise,
-        baseline=part.baseline,
+        noise=part.fit.noise,
+        baseline=part.fit.baseline,
         decay_time_s=decay / rate_hz,
         rise_time_s=rise / rate_hz,
         dff_percentile=float(dff.percentile[0]),
