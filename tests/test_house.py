@@ -30,7 +30,7 @@ def fail(*arguments, **options):
     raise AssertionError(f"done at import: {arguments}")
 
 warnings.simplefilter("ignore")
-import datajoint, numba, streamlit, matplotlib  # what they do at import is theirs
+import datajoint, numba, streamlit, matplotlib, pynwb  # what they do at import is theirs
 pathlib.Path.mkdir = socket.socket.connect = fail
 for name in sys.argv[1:]:
     __import__(name)
