@@ -1,0 +1,106 @@
+"""ROIs of other programs, from their files into the tables."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline.extraction.manual_params import ManualParams
+from pipeline.extraction.methods import MANUAL
+from pipeline.importers.registry import import_rois
+from pipeline.params import params_hash
+from pipeline.roi_file import RoiFile
+from schemas.connection import Database
+from schemas.labels import Key
+from schemas.params import add_params
+from schemas.roi_sets import enter_rois, frame_shape
+
+SAME_RATE = 0.01
+"""Part by which two rates may differ that are the same."""
+
+
+class Imported(NamedTuple):
+    """What was taken in."""
+
+    segmentation: Key
+    """Key of the segmentation that workers make of it."""
+
+    file: RoiFile
+    """What the file holds."""
+
+    notes: list[str]
+    """Sentences for the person who imports it."""
+
+
+def import_file(
+    database: Database,
+    recording: Key,
+    path: Path,
+    *,
+    motion: str | None = None,
+    as_recorded: bool = False,
+) -> Imported:
+    """Enter the ROIs that another program found in a recording, all or none.
+
+    Parameters
+    ----------
+    database : Database
+        The connected tables.
+    recording : dict
+        Key of the recording, whose movie was read.
+    path : Path
+        A file or folder that `pipeline.importers.registry.import_rois` reads.
+    motion : str or None
+        Name of the motion parameters whose corrected movie belongs to them. None: of ROIs that came
+        with traces, the movie as it was recorded, since the program corrected its own; of others,
+        the corrected movie, if there is one.
+    as_recorded : bool
+        The movie as it was recorded belongs to them in any case.
+
+    Raises
+    ------
+    ProjectError
+        If the movie has not been read, or the ROIs do not fit it.
+    ValueError
+        If the file is damaged, or holds no ROIs.
+
+    Notes
+    -----
+    Traces that the program wrote are kept as they are; only what it did not write is computed from
+    them. Where it wrote none, as ImageJ, they are measured in the movie.
+    """
+    found = import_rois(path, frame_shape(database, recording))
+    notes = [*found.left_out, *_about_the_rate(database, recording, found)]
+    segmentation = enter_rois(
+        database,
+        recording,
+        found.rois,
+        params=_params(database, found),
+        motion=motion,
+        as_recorded=as_recorded or (motion is None and bool(found.rois.traces)),
+    )
+    return Imported(segmentation, found, notes)
+
+
+def _about_the_rate(database: Database, recording: Key, found: RoiFile) -> list[str]:
+    """Tell where the program believed in another rate than the recording has."""
+    rate_hz = float((database.session.RecordingInfo() & recording).fetch1("rate_hz"))
+    if found.rate_hz is None or abs(found.rate_hz / rate_hz - 1) < SAME_RATE:
+        return []
+    return [
+        f"{found.rois.source} was told {found.rate_hz:g} frames a second, and the recording has "
+        f"{rate_hz:g}: what it computed with that, as spikes, is of the other rate."
+    ]
+
+
+def _params(database: Database, found: RoiFile) -> str | None:
+    """Return the parameter set with the program's own neuropil coefficient; None: the standard."""
+    coefficient = found.neuropil_coefficient
+    if coefficient is None or "neuropil" not in found.rois.traces:
+        return None
+    params = ManualParams(neuropil_coefficient=coefficient)
+    if params == ManualParams():
+        return None
+    name = f"{MANUAL}, neuropil {coefficient:g}"
+    table = database.roi.SegmentationParams()
+    if not table & {"segmentation_hash": params_hash(params)}:
+        add_params(table, name, params)
+    return str((table & {"segmentation_hash": params_hash(params)}).fetch1("name"))

@@ -1,0 +1,198 @@
+"""ROIs of other programs into the tables and out again, on both servers."""
+
+import os
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from pipeline.exporters.caiman import write_caiman
+from pipeline.exporters.imagej import write_imagej
+from pipeline.exporters.suite2p import write_suite2p
+from pipeline.importers.registry import import_rois
+from pipeline.roi_file import RoiFile
+from pipeline.rois import GivenRois, Polygon, rois_of_shapes
+from schemas.nwb_export import export_nwb
+from schemas.roi_exports import choose_segmentation, roi_file_of
+from schemas.roi_imports import import_file
+from schemas.settings import ProjectError
+from schemas.stimuli import add_stimulus_type, enter_periods, place
+from tests.exchange_scene import some_rois, suite2p_rois
+from tests.pipeline.test_nwb import FACTS, PERIODS
+
+pytestmark = pytest.mark.db
+
+FRAME, N_FRAMES = (96, 80), 300
+
+
+@pytest.fixture
+def filled(database, take_in, run_all):
+    """A project with a recording whose movie was read, and its key."""
+    take_in(database)
+    run_all(database)
+    return database, dict(database.session.Recording().keys()[0])
+
+
+def as_long(rois):
+    """Return planted ROIs with traces as long as the movie."""
+    rng = np.random.default_rng(2)
+    traces = {
+        name: rng.normal(100, 5, (rois.n_rois, N_FRAMES)).astype(np.float32)
+        for name in rois.rois.traces
+    }
+    return replace(rois, rois=replace(rois.rois, traces=traces), rate_hz=30.0, background=None)
+
+
+def computed(database, key, path, run_all):
+    imported = import_file(database, key, path)
+    assert {error for error in (outcome.error for outcome in run_all(database))} == {None}
+    return imported, roi_file_of(database, imported.segmentation)
+
+
+def close(one, other):
+    np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-4)
+
+
+def test_suite2p_goes_in_and_out_and_is_the_same(filled, run_all, tmp_path):
+    database, key = filled
+    rois = as_long(suite2p_rois(FRAME))
+    write_suite2p(rois, tmp_path / "in", mean_image=np.zeros(FRAME))
+    imported, found = computed(database, key, tmp_path / "in", run_all)
+
+    write_suite2p(found, tmp_path / "out", mean_image=np.zeros(FRAME))
+    again = import_rois(tmp_path / "out", FRAME)
+
+    assert imported.notes == []
+    assert again.neuropil_coefficient == 0.6
+    for name in ("raw", "neuropil", "spikes"):
+        close(again.rois.traces[name], rois.rois.traces[name])
+    for name in rois.rois.numbers:
+        close(again.rois.numbers[name], rois.rois.numbers[name])
+    np.testing.assert_array_equal(again.accepted, rois.accepted)
+    a, b = (r.rois.footprints.toarray() for r in (again, rois))
+    close(a / a.max(axis=0), b / b.max(axis=0))
+    assert database.given.RoiSet().fetch1("source").startswith("suite2p")
+    assert found.rois.traces["dff"].shape == (5, N_FRAMES)  # what suite2p lacks is computed
+
+
+def test_caiman_goes_in_and_out_and_is_the_same(filled, run_all, tmp_path):
+    database, key = filled
+    rois = as_long(some_rois(FRAME))
+    write_caiman(rois, tmp_path / "in.hdf5")
+    _, found = computed(database, key, tmp_path / "in.hdf5", run_all)
+
+    write_caiman(found, tmp_path / "out.hdf5")
+    again = import_rois(tmp_path / "out.hdf5", FRAME)
+
+    for name in ("raw", "denoised", "spikes", "dff"):
+        close(again.rois.traces[name], rois.rois.traces[name])
+    for name in ("snr", "rval"):
+        close(again.rois.numbers[name], rois.rois.numbers[name])
+    close(again.rois.footprints.toarray(), rois.rois.footprints.toarray())
+    np.testing.assert_array_equal(again.accepted, rois.accepted)
+
+
+def test_imagej_goes_in_and_out_and_is_measured_in_the_movie(filled, run_all, simulated, tmp_path):
+    database, key = filled
+    corners = [[9.5, 11.5], [9.5, 17.5], [15.5, 17.5], [15.5, 11.5]]
+    drawn = rois_of_shapes([Polygon(parts_px=(corners,))], FRAME, names=["soma"])
+    write_imagej(RoiFile(rois=drawn), tmp_path / "in.zip")
+    _, found = computed(database, key, tmp_path / "in.zip", run_all)
+
+    write_imagej(found, tmp_path / "out.zip")
+    again = import_rois(tmp_path / "out.zip", FRAME)
+
+    assert again.names == ("soma",)
+    assert abs(again.rois.footprints - drawn.footprints).max() < 1e-5
+    mean = simulated[0].movie[:][:, 10:16, 12:18].mean(axis=(1, 2))
+    close(found.rois.traces["raw"][0], mean)
+
+
+def test_nwb_goes_out_and_in_and_is_the_same(filled, run_all, tmp_path):
+    from nwbinspector import Importance, inspect_nwbfile
+
+    database, key = filled
+    write_suite2p(as_long(suite2p_rois(FRAME)), tmp_path / "in", mean_image=np.zeros(FRAME))
+    _, found = computed(database, key, tmp_path / "in", run_all)
+    add_stimulus_type(database, "odour")
+    periods = PERIODS.rename(columns={"start_s": "start", "end_s": "end"})
+    enter_periods(database, key, {"odour": place(database, key, periods, unit="s")})
+    segmentation = choose_segmentation(database, key)
+    told = {**FACTS, "session_start_time": "2026-11-22T14:03:00+01:00"}
+
+    export_nwb(database, key, tmp_path / "a.nwb", told=told, segmentation=segmentation)
+    again = import_rois(tmp_path / "a.nwb", FRAME)
+
+    for name, traces in found.rois.traces.items():
+        np.testing.assert_array_equal(again.rois.traces[name], traces)
+    for name, numbers in found.rois.numbers.items():
+        np.testing.assert_array_equal(again.rois.numbers[name], numbers)
+    np.testing.assert_array_equal(again.rois.footprints.toarray(), found.rois.footprints.toarray())
+    np.testing.assert_array_equal(again.accepted, found.accepted)
+    assert again.names == found.names
+    allowed = Importance.BEST_PRACTICE_SUGGESTION
+    inspected = inspect_nwbfile(nwbfile_path=tmp_path / "a.nwb")
+    assert [m.message for m in inspected if m.importance is not allowed] == []
+
+
+def test_nwb_asks_for_what_the_tables_lack(filled, tmp_path):
+    database, key = filled
+    told = {name: value for name, value in FACTS.items() if name not in ("indicator", "sex")}
+    with pytest.raises(ValueError, match=r"does not know: sex \(.*; indicator \("):
+        export_nwb(database, key, tmp_path / "a.nwb", told=told)
+    database.animal.Animal().update1({"animal_id": "m1", "sex": "female"})
+    with pytest.raises(ValueError, match=r"does not know: indicator \("):
+        export_nwb(database, key, tmp_path / "a.nwb", told=told)
+    wrong = {**FACTS, "session_start_time": "2026-11-21T14:03:00+01:00"}
+    with pytest.raises(ProjectError, match="the session is of 2026-11-22"):
+        export_nwb(database, key, tmp_path / "a.nwb", told=wrong)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_of_a_damaged_file_gets_into_the_tables(filled, tmp_path):
+    database, key = filled
+    write_suite2p(as_long(suite2p_rois(FRAME)), tmp_path / "in", mean_image=np.zeros(FRAME))
+    spikes = tmp_path / "in" / "plane0" / "spks.npy"
+    spikes.write_bytes(spikes.read_bytes()[:-4])
+    with pytest.raises(ValueError, match=r"spks\.npy"):
+        import_file(database, key, tmp_path / "in")
+    short = some_rois(FRAME)
+    write_caiman(short, tmp_path / "short.hdf5")
+    with pytest.raises(ProjectError, match="50 frames"):
+        import_file(database, key, tmp_path / "short.hdf5")
+    assert not database.given.RoiSet()
+    assert not database.roi.SegmentationTask()
+
+
+def test_another_rate_is_told(filled, tmp_path):
+    database, key = filled
+    rois = replace(as_long(suite2p_rois(FRAME)), rate_hz=10.0)
+    write_suite2p(rois, tmp_path / "in", mean_image=np.zeros(FRAME))
+    assert "10 frames a second" in import_file(database, key, tmp_path / "in").notes[0]
+
+
+def test_five_thousand_rois_are_entered_in_ten_seconds(filled, tmp_path):
+    database, key = filled
+    n_rois = 5000
+    rng = np.random.default_rng(0)
+    rows = rng.integers(0, 96 * 70, n_rois)[:, None] + np.arange(8)
+    columns = np.repeat(np.arange(n_rois), 8)
+    weights = rng.uniform(1, 2, n_rois * 8).astype(np.float32)
+    footprints = sparse.csc_array((weights, (rows.ravel(), columns)), shape=(96 * 80, n_rois))
+    traces = {
+        name: rng.normal(100, 5, (n_rois, N_FRAMES)).astype(np.float32)
+        for name in ("raw", "neuropil", "spikes")
+    }
+    given = GivenRois(footprints=footprints, frame_shape=FRAME, traces=traces, source="suite2p")
+    rois = RoiFile(rois=given, rate_hz=30.0, neuropil_coefficient=0.7)
+    write_suite2p(rois, tmp_path / "in", mean_image=np.zeros(FRAME))
+
+    start = time.process_time()
+    imported = import_file(database, key, tmp_path / "in")
+    seconds = time.process_time() - start
+
+    assert len(database.given.RoiSet.Roi()) == n_rois
+    assert imported.file.n_rois == n_rois
+    assert seconds < 10 * float(os.environ.get("MESMERIZE_TEST_SLOWNESS", "1"))
