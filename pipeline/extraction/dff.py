@@ -61,8 +61,8 @@ def delta_f_over_f(
     dff = scratch_array(signal.shape)
     for roi, level in enumerate(percentiles):
         put_aside(dff, signal, background)
-        at_rest = _running(signal[roi], window, float(level))
-        baseline = at_rest + _running(background[roi], window, float(level))
+        at_rest = running_percentile(signal[roi], window, float(level))
+        baseline = at_rest + running_percentile(background[roi], window, float(level))
         above = signal[roi] - at_rest
         dff[roi] = np.divide(above, baseline, out=np.full(n_frames, np.nan), where=baseline > 0)
     return Dff(dff, percentiles, window)
@@ -83,8 +83,20 @@ def mode_percentile(trace: NDArray[np.floating]) -> float:
     return float(100 * np.mean(values <= mode))
 
 
-def _running(trace: NDArray[np.floating], window: int, percentile: float) -> NDArray[np.float64]:
-    """Return the running percentile; a window that reaches beyond the ends mirrors the trace."""
+def running_percentile(
+    trace: NDArray[np.floating], window: int, percentile: float
+) -> NDArray[np.float64]:
+    """Return the running percentile; a window that reaches beyond the ends mirrors the trace.
+
+    Parameters
+    ----------
+    trace : array, (n_frames,)
+        Finite.
+    window : int
+        Length of the window, in frames; where the trace is shorter, one window is all of it.
+    percentile : float
+        0 to 100.
+    """
     values = np.asarray(trace, np.float64)
     if window >= values.size:
         return np.full(values.size, np.percentile(values, percentile))

@@ -211,6 +211,7 @@ register(
         params=LineParams,
         compute=line_through,
         on_traces=True,
+        keeps_last_output=True,
         results=(
             Result(
                 columns=(

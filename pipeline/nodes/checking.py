@@ -70,10 +70,10 @@ def output_schemas(node: Node, params: Any, inputs: Inputs) -> dict[str, Schema]
         if node.leaves is not None:
             kept = dict(node.leaves(params, kept))
         last = next(iter(made[result.name]), None)
-        if node.picks:
+        if node.keeps_last_output:
             outputs = {schema.last_output for schema in first}
             last = outputs.pop() if len(outputs) == 1 else None
-            last = last if last in kept else None
+            last = last if last in kept | made[result.name] else None
         schemas[result.name] = Schema(kept | made[result.name], last, result.holds)
     return schemas
 

@@ -152,7 +152,11 @@ class Node:
     """Whether it passes on a choice of what comes in: all columns concern it, and the last output
     stays the last output."""
 
+    keeps_last_output: bool = False
+    """Whether the last output stays the last output, though columns are made."""
+
     def __post_init__(self) -> None:
+        object.__setattr__(self, "keeps_last_output", self.keeps_last_output or self.picks)
         object.__setattr__(self, "by_row", self.by_row or self.on_traces)
         check_one_of("the group", self.group, GROUPS)
         check_one_of("the rule for NaN", self.nan, NAN_RULES)

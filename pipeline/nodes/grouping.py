@@ -247,6 +247,7 @@ register(
         params=ArrayStatsParams,
         compute=array_stats,
         on_traces=True,
+        keeps_last_output=True,
         results=(Result(columns=(Output("{output_column}", "{unit}"),)),),
         nan="pass",
     ),

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
-from pipeline.nodes.checking import check_inputs, made_columns
+from pipeline.nodes.checking import check_inputs, made_columns, output_schemas
 from pipeline.nodes.declaration import Node, Result, schema_of
 from pipeline.nodes.rowwise import compute_rows
 from pipeline.params import params_to_dict
@@ -45,10 +45,13 @@ def run_node(node: Node, params: Any, inputs: Given) -> dict[str, Transmission]:
     params = check_inputs(node, params, schemas)
     with _threads().limit(limits=1):
         made = _compute(node, params, inputs)
-    return {
-        result.name: _logged(node, result, params, made[result.name], inputs)
-        for result in node.results
-    }
+    schemas_made = output_schemas(node, params, schemas)
+    logged = {}
+    for result in node.results:
+        table = _logged(node, result, params, made[result.name], inputs)
+        last = schemas_made[result.name].last_output
+        logged[result.name] = replace(table, last_output=last if last in table.columns() else None)
+    return logged
 
 
 def run_blocks(node: Node, params: Any, blocks: Iterator[Transmission]) -> Iterator[Transmission]:
@@ -99,7 +102,7 @@ def _compute(node: Node, params: Any, inputs: Given) -> dict[str, Transmission]:
             table = table.with_array(name, values.described(**infos[name]._asdict()))
         else:
             table = table.with_scalar(name, values, infos[name])
-    return {node.results[0].name: replace(table, last_output=next(iter(infos)))}
+    return {node.results[0].name: table}
 
 
 def _logged(
@@ -116,13 +119,15 @@ def _logged(
     counted = given[1:] if node.by_row else given
     others = dict.fromkeys(key for tables in counted for one in tables for key in one.blocks)
     invalid = _invalid(table, result, params) if result.rows == "same" else {}
+    n_given = sum(one.n_rows for one in given[0]) if given else table.n_rows
+    changed = {} if result.rows == "same" else {"rows_in": n_given, "rows_out": table.n_rows}
     made = {
         key: make_block(
             node.name,
             parameters,
             [key, *(other for other in others if other != key)],
             version=node.version,
-            notes={"invalid_rows": invalid[key]} if invalid.get(key) else {},
+            notes={"invalid_rows": invalid[key]} if invalid.get(key) else changed,
         )
         for key in table.blocks
     }

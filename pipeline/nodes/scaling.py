@@ -166,6 +166,7 @@ register(
         params=SigmaMadParams,
         compute=sigma_mad,
         on_traces=True,
+        keeps_last_output=True,
         results=(Result(columns=(Output("_SIGMAMAD", "{unit}"),)),),
         nan="ignore",
     ),

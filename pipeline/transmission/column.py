@@ -198,7 +198,12 @@ class ArrayColumn:
         )
 
     def cut(
-        self, rows: NDArray[np.integer], first: NDArray[np.integer], stop: NDArray[np.integer]
+        self,
+        rows: NDArray[np.integer],
+        first: NDArray[np.integer],
+        stop: NDArray[np.integer],
+        *,
+        fill: bool = False,
     ) -> "ArrayColumn":
         """Return a part of the array of each given row; a row may come several times.
 
@@ -207,12 +212,33 @@ class ArrayColumn:
         rows : array, (n_parts,)
             Which row each part is of.
         first, stop : array, (n_parts,)
-            Samples ``[first, stop)``; what lies outside of the array is left out.
+            Samples ``[first, stop)``.
+        fill : bool
+            Whether what lies outside of the array is NaN, in place of being left out.
         """
+        if fill:
+            return self._filled(rows, first, stop)
         first = np.clip(first, 0, self.lengths[rows])
         lengths = np.maximum(np.minimum(stop, self.lengths[rows]) - first, 0)
         begin = self.offsets[rows] + first - np.cumsum(lengths) + lengths
         values = self.values[np.repeat(begin, lengths) + np.arange(lengths.sum())]
+        rate = self.rate[rows]
+        start = self.start[rows] + first / np.where(np.isnan(rate), 1.0, rate)
+        return ArrayColumn.flat(values, lengths, self.info, rate=rate, start=start)
+
+    def _filled(
+        self, rows: NDArray[np.integer], first: NDArray[np.integer], stop: NDArray[np.integer]
+    ) -> "ArrayColumn":
+        """Return parts of arrays, NaN where they reach beyond them."""
+        inside = self.cut(rows, first, stop)
+        lengths = np.maximum(stop - first, 0)
+        begin = np.cumsum(lengths) - lengths + np.maximum(-first, 0)
+        kind = np.float32 if self.values.dtype == np.float32 else np.float64
+        values = np.full(lengths.sum(), np.nan, kind)
+        kept = inside.lengths
+        values[np.repeat(begin - np.cumsum(kept) + kept, kept) + np.arange(kept.sum())] = (
+            inside.values
+        )
         rate = self.rate[rows]
         start = self.start[rows] + first / np.where(np.isnan(rate), 1.0, rate)
         return ArrayColumn.flat(values, lengths, self.info, rate=rate, start=start)

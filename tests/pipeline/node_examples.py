@@ -85,6 +85,9 @@ def saved():
 
 PARAMS = {
     "save": {"path": str(FOLDER / "saved.parquet"), "overwrite": True},
+    "extract_stim": {"stimulus_type": "odour", "end_offset_s": 0.5},
+    "tuning_curves": {"stimulus_type": "odour", "include_unlabelled": True},
+    "manual_df_o_f": {"start_s": 0.0, "stop_s": 1.0},
     "iloc": {"start": 1, "stop": 5},
     "select_columns": {"columns": ("_RAW_CURVE", "tag")},
     "select_rows": {"column": "size", "operator": ">", "values": (1,)},
@@ -96,6 +99,8 @@ PARAMS = {
 }
 INPUTS = {
     "irfft": lambda table: {"data": run("rfft", table)},
+    "peak_edit": lambda table: {"data": run("peak_detect", table)},
+    "peak_features": lambda table: {"data": run("peak_detect", table)},
     "load_file": lambda table: {},
     "normrawminmax": with_levels,
     "merge": lambda table: {"data": [table, run("normalize", table)]},
