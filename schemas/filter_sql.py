@@ -82,6 +82,20 @@ def restriction(
             return _condition(tree, source, _Sql(backend, source), negated=negated)
 
 
+def sql_literal(value: Value, backend: str) -> str:
+    """Return SQL of a value, whatever a text holds.
+
+    Parameters
+    ----------
+    value : str, int, float, bool or date
+        The value.
+    backend : str
+        ``mysql`` or ``postgresql``.
+    """
+    sql = _Sql(backend, Source("text", ""))
+    return sql.text(value) if isinstance(value, str) else sql.literal(value)
+
+
 def _condition(tree: Condition, source: Source, sql: "_Sql", *, negated: bool) -> Any:
     """Return the restriction of one condition."""
     test = sql.test(tree, source.value)
@@ -136,8 +150,10 @@ class _Sql:
             wanted, held = self._lower(wanted), self._lower(held)
         if self.is_mysql:
             held += " COLLATE UTF8MB4_0900_BIN"
-        return f"POSITION({wanted} IN {held}) > 0" if tree.operator == "contains" else (
-            f"{held} = {wanted}"
+        return (
+            f"POSITION({wanted} IN {held}) > 0"
+            if tree.operator == "contains"
+            else (f"{held} = {wanted}")
         )
 
     def _letters(self, value: str) -> str:

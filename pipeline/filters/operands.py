@@ -38,7 +38,7 @@ def read_operand(text: str, kind: Kind) -> Value:
     """
     low, dots, high = text.partition(RANGE)
     if not dots or kind not in RANGED:
-        return READERS[kind](text.strip())
+        return READERS[kind](text)
     span = Span(READERS[kind](low.strip()), READERS[kind](high.strip()))  # type: ignore[arg-type]
     if span.low > span.high:  # type: ignore[operator]
         raise ValueError(f"the range {text!r} ends before it begins")

@@ -28,7 +28,7 @@ def pandas_form(tree: Filter, columns: Columns) -> str:
     >>> from pipeline.filters import Column, parse_filter
     >>> columns = Columns([Column("snr", "number")])
     >>> pandas_form(parse_filter("not snr = 1..2", columns), columns)
-    '~(df["snr"].between(1, 2))'
+    '~(df["snr"].between(1, 2).fillna(False))'
     """
     match tree:
         case Condition():
@@ -99,9 +99,12 @@ def _of_numbers(tree: Condition, series: str) -> str:
     if tree.operator == "missing":
         return f"{series}.isna()"
     if tree.operator in COMPARISONS:
-        return f"{series} {COMPARISONS[tree.operator]} {_value(tree.operands[0])}"
+        test = f"({series} {COMPARISONS[tree.operator]} {_value(tree.operands[0])})"
+        return f"{test}.fillna(False)"  # whole numbers are compared to NA where one is missing
     spans = [value for value in tree.operands if isinstance(value, Span)]
-    tests = [f"{series}.between({_value(span.low)}, {_value(span.high)})" for span in spans]
+    tests = [
+        f"{series}.between({_value(span.low)}, {_value(span.high)}).fillna(False)" for span in spans
+    ]
     single = [_value(value) for value in tree.operands if not isinstance(value, Span)]
     if single:
         tests.append(f"{series}.isin([{', '.join(single)}])")

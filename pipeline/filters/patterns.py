@@ -20,7 +20,7 @@ ENDS: dict[Dialect, tuple[str, str]] = {
 CLASSES = {"d": "0-9", "w": "A-Za-z0-9_", "s": r" \t\n\r\f\v"}
 TIMES = re.compile(r"[*+?]|\{([0-9]{1,3})(,([0-9]{0,3}))?\}")
 MOST_TIMES = 255
-TOKEN = re.compile(r"\\(?P<escaped>.)|(?P<set>\[\^?\]?(?:\\.|[^\]\\])*\])|(?P<one>.)", re.DOTALL)
+TOKEN = re.compile(r"\\(?P<escaped>.)|(?P<set>\[\^?\]?(?:\\.|[^\]\\])*\])|(?P<one>[^\\])", re.DOTALL)
 
 
 Piece = Literal["atom", "begin", "end", "times", "open", "close", "or"]
@@ -77,7 +77,8 @@ def write_pattern(pattern: str, dialect: Dialect) -> str:
     parts = list(_parts(pattern))
     _check(parts, len(pattern))
     begin, end = ENDS[dialect]
-    return "".join({"begin": begin, "end": end}.get(part.kind, part.text) for part in parts)
+    written = {"begin": begin, "end": end, "open": "(?:"}
+    return "".join(written.get(part.kind, part.text) for part in parts)
 
 
 def _parts(pattern: str) -> Iterator[Part]:
