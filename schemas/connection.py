@@ -27,6 +27,7 @@ MODULES = (
     "inspection",
     "sample",
     "stimulus",
+    "analysis",
     "worker",
 )
 """The schemas, each after those that it refers to."""

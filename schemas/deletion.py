@@ -49,13 +49,14 @@ def doomed_by(database: Database, tasks: Any) -> Doomed:
     ------
     ProjectError
         If one of the tasks, or of what is made of them, is being computed now, or is what another
-        segmentation begins with.
+        segmentation begins with, or is in a dataset.
     NotAllowed
         If this account may not delete from all the tables that are concerned.
     """
     rows = rows_going_with(tasks)
     tables = list(dj.Diagram.cascade(by_keys(tasks)))
     _check_no_seeds(database, tables)
+    _check_no_datasets(database, tables)
     for step, jobs in _jobs(database, tables):
         if jobs.reserved:
             raise ProjectError(
@@ -185,6 +186,18 @@ def _check_no_seeds(database: Database, tables: Iterable[Any]) -> None:
                     f"the segmentation {params.fetch1('name')!r} of trial {task['trial']!r} of "
                     f"animal {task['animal_id']!r} begins with ROIs that would go; delete it first."
                 )
+
+
+def _check_no_datasets(database: Database, tables: Iterable[Any]) -> None:
+    """Refuse that ROIs go which a dataset holds: which they are never changes."""
+    members = database.analysis.Dataset.Roi().full_table_name
+    for going in tables:
+        if going.full_table_name == members and going:
+            names = (database.analysis.Dataset() & going.proj()).to_arrays("name")
+            raise ProjectError(
+                f"ROIs that would go are in the datasets {', '.join(map(str, names))}, which never "
+                "change; delete these first with: mesmerize datasets delete"
+            )
 
 
 def by_keys(tasks: Any) -> Any:

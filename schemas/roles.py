@@ -30,6 +30,7 @@ EDITABLE: dict[tuple[str, str], tuple[str, ...] | None] = {
     ("session", "recording"): ("comments",),
     ("sample", "sample"): None,
     ("sample", "sample_value"): None,
+    ("analysis", "dataset"): ("name",),
     ("project", "stimulus_type"): ("label",),
 }
 """Columns that an analyst may change, by schema and table; None: all that are no key."""
