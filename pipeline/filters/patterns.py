@@ -20,7 +20,9 @@ ENDS: dict[Dialect, tuple[str, str]] = {
 CLASSES = {"d": "0-9", "w": "A-Za-z0-9_", "s": r" \t\n\r\f\v"}
 TIMES = re.compile(r"[*+?]|\{([0-9]{1,3})(,([0-9]{0,3}))?\}")
 MOST_TIMES = 255
-TOKEN = re.compile(r"\\(?P<escaped>.)|(?P<set>\[\^?\]?(?:\\.|[^\]\\])*\])|(?P<one>[^\\])", re.DOTALL)
+TOKEN = re.compile(
+    r"\\(?P<escaped>.)|(?P<set>\[\^?\]?(?:\\.|[^\]\\])*\])|(?P<one>[^\\])", re.DOTALL
+)
 
 
 Piece = Literal["atom", "begin", "end", "times", "open", "close", "or"]
