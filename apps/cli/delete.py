@@ -1,12 +1,11 @@
 """Deleting results that nobody wants any more."""
 
-import sys
 from typing import Annotated, Any
 
 import typer
 
+from apps.cli.asking import may_delete, print_going
 from apps.cli.work import chosen_recordings
-from apps.tables import all_tables
 from schemas.connection import Database, connect
 from schemas.deletion import Doomed, delete_tasks, doomed_by
 from schemas.params import find_params
@@ -69,12 +68,7 @@ def _delete(database: Database, tasks: Any, yes: bool) -> None:
     if not tasks:
         raise ProjectError("nothing was asked for with these parameters; nothing is deleted.")
     _print_doomed(database, doomed_by(database, tasks))
-    if not (yes or sys.stdin.isatty()):
-        raise ProjectError(
-            "nothing was deleted: there is no terminal to ask at; give --yes if all this is to go."
-        )
-    if not (yes or typer.confirm("Delete all this?")):
-        print("Nothing was deleted.")
+    if not may_delete(yes=yes):
         return
     freed_bytes = delete_tasks(database, tasks)
     print(f"Deleted; {freed_bytes / MEGABYTE:,.1f} MB are free again.")
@@ -82,7 +76,5 @@ def _delete(database: Database, tasks: Any, yes: bool) -> None:
 
 def _print_doomed(database: Database, doomed: Doomed) -> None:
     """Print how many rows of which tables go, and what they take in the store."""
-    names = {table.full_table_name: name for name, table in all_tables(database)}
-    for sql_name, count in doomed.rows.items():
-        print(f"{names.get(sql_name, sql_name):<28}{count:>8,} rows")
+    print_going(database, doomed.rows)
     print(f"{'in the store':<28}{doomed.stored_bytes / MEGABYTE:>8,.1f} MB")

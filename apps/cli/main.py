@@ -39,6 +39,12 @@ COMMANDS: Mapping[str, Command] = {
         "project", "ingest", "Take a movie into the project; the file stays where it is."
     ),
     "params": Command("params", "cli", "Parameter sets: list, show, add, delete."),
+    "config": Command(
+        "config", "cli", "Stimulus types, ROI tag types and custom columns; changed at any time."
+    ),
+    "samples": Command(
+        "samples", "cli", "Recordings with the ROIs that were chosen, comments and custom values."
+    ),
     "stimuli": Command("stimuli", "cli", "Stimulus types, and when stimuli were given."),
     "submit": Command("work", "submit", "Ask for a step of recordings."),
     "work": Command("work", "work", "Compute what was asked for, until Ctrl-C."),

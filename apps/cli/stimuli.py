@@ -7,6 +7,7 @@ import pandas as pd
 import typer
 
 from apps import queries
+from apps.cli import config
 from apps.table_files import check_table_file, save_table
 from pipeline.stimuli import choose_columns, read_stimulus_table
 from schemas import stimuli
@@ -15,44 +16,12 @@ from schemas.ingest import Trial
 from schemas.settings import ProjectError
 
 cli = typer.Typer(help="Stimulus types, and when stimuli were given.", no_args_is_help=True)
-types = typer.Typer(help="The stimulus types of the project.", no_args_is_help=True)
-cli.add_typer(types, name="types")
+cli.add_typer(config.stimuli, name="types")
 
 Animal = Annotated[str, typer.Option(help="The animal.")]
 Session = Annotated[str, typer.Option(help="The session.")]
 Trial_ = Annotated[str, typer.Option("--trial", help="The trial.")]
 Type = Annotated[str, typer.Argument(metavar="TYPE", help="A stimulus type.")]
-
-
-@types.command("list")
-def list_types() -> None:
-    """List the stimulus types.
-
-    Example: `mesmerize stimuli types list`
-    """
-    print("\n".join(stimuli.stimulus_types(connect())) or "There are no stimulus types yet.")
-
-
-@types.command("add")
-def add_type(label: Type) -> None:
-    """Make a stimulus type.
-
-    Example: `mesmerize stimuli types add orientation`
-    """
-    stimuli.add_stimulus_type(connect(), label)
-    print(f"Made the stimulus type {label!r}.")
-
-
-@types.command("rename")
-def rename_type(
-    label: Type, new_label: Annotated[str, typer.Argument(metavar="NEW", help="Its new name.")]
-) -> None:
-    """Call a stimulus type by another name; all its periods stay with it.
-
-    Example: `mesmerize stimuli types rename ori orientation`
-    """
-    stimuli.rename_stimulus_type(connect(), label, new_label)
-    print(f"{label!r} is called {new_label!r} now.")
 
 
 @cli.command("import")
