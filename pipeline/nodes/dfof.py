@@ -9,7 +9,8 @@ from scipy.ndimage import gaussian_filter1d, maximum_filter1d, minimum_filter1d
 from pipeline.extraction.dff import mode_percentile, running_percentile
 from pipeline.nodes.declaration import Node, Output, Result, check_fields, choice, column, number
 from pipeline.nodes.registry import register
-from pipeline.nodes.stimulus_extraction import LONGEST_S, reduce_arrays
+from pipeline.nodes.stimulus_extraction import LONGEST_S
+from pipeline.nodes.stimulus_pairs import reduce_arrays
 from pipeline.transmission import ArrayColumn, Transmission
 
 BASELINES = ("percentile", "gaussian_min_max")

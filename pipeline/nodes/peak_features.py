@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.nodes.declaration import Node, Output, Port, Result, check_fields, column
+from pipeline.nodes.offspring import PARENT_ID, repeat_rows, scalars_only
 from pipeline.nodes.peak_kernels import features
 from pipeline.nodes.peaks import EVENT_IX, IS_PEAK
 from pipeline.nodes.registry import register
-from pipeline.nodes.stimulus_extraction import PARENT_ID, repeat_rows, scalars_only
 from pipeline.transmission import ArrayColumn, ColumnInfo, Transmission
 
 

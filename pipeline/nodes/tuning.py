@@ -19,8 +19,8 @@ from pipeline.nodes.declaration import (
     number,
 )
 from pipeline.nodes.registry import register
-from pipeline.nodes.stimulus_extraction import (
-    LONGEST_S,
+from pipeline.nodes.stimulus_extraction import LONGEST_S
+from pipeline.nodes.stimulus_pairs import (
     Parts,
     baselines,
     pair_with_stimuli,
