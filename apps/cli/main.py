@@ -46,6 +46,11 @@ COMMANDS: Mapping[str, Command] = {
         "samples", "cli", "Recordings with the ROIs that were chosen, comments and custom values."
     ),
     "stimuli": Command("stimuli", "cli", "Stimulus types, and when stimuli were given."),
+    "datasets": Command(
+        "datasets",
+        "cli",
+        "ROIs chosen by a filter, kept under a name; which they are never changes.",
+    ),
     "submit": Command("work", "submit", "Ask for a step of recordings."),
     "work": Command("work", "work", "Compute what was asked for, until Ctrl-C."),
     "status": Command("work", "status", "Show how far every step is."),
