@@ -51,6 +51,8 @@ COMMANDS: Mapping[str, Command] = {
         "cli",
         "ROIs chosen by a filter, kept under a name; which they are never changes.",
     ),
+    "import": Command("imports", "cli", "Take in what other programs found."),
+    "export": Command("exports", "cli", "Write recordings and ROIs as NWB, or for other programs."),
     "submit": Command("work", "submit", "Ask for a step of recordings."),
     "work": Command("work", "work", "Compute what was asked for, until Ctrl-C."),
     "status": Command("work", "status", "Show how far every step is."),

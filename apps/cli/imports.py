@@ -1,0 +1,55 @@
+"""What other programs found, into the project."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from schemas.connection import connect
+from schemas.ingest import Trial
+from schemas.roi_imports import import_file
+
+cli = typer.Typer(help="Take in what other programs found.", no_args_is_help=True)
+
+
+@cli.callback()
+def group() -> None:
+    """Take in what other programs found."""
+
+
+@cli.command("rois")
+def rois(
+    path: Annotated[
+        Path,
+        typer.Argument(
+            help="A folder of suite2p, results of CaImAn (.hdf5), ROIs of ImageJ (.zip, .roi), NWB."
+        ),
+    ],
+    animal: Annotated[str, typer.Option(help="The animal.")],
+    session: Annotated[str, typer.Option(help="The session.")],
+    trial: Annotated[str, typer.Option(help="The trial.")],
+    motion: Annotated[
+        str | None,
+        typer.Option(help="The motion parameters whose corrected movie belongs to the ROIs."),
+    ] = None,
+    as_recorded: Annotated[
+        bool, typer.Option(help="The movie as it was recorded belongs to the ROIs.")
+    ] = False,
+) -> None:
+    """Take in ROIs with their traces; ROIs without traces are measured in the movie.
+
+    Nothing in the file is run, and nothing of a damaged one is taken in.
+
+    Example: `mesmerize import rois scan/suite2p --animal m1 --session 2026-11-22 --trial t1`
+    """
+    key = Trial(animal=animal, session=session, trial=trial).key
+    found = import_file(connect(), key, path, motion=motion, as_recorded=as_recorded)
+    given = found.file.rois
+    traces = ", ".join(given.traces) or "none, they are measured in the movie"
+    print(
+        f"Took in {found.file.n_rois} ROIs of {given.source}, {found.file.accepted.sum()} accepted."
+    )
+    print(f"Traces: {traces}.")
+    for note in found.notes:
+        print(f"Note: {note}")
+    print("Make the segmentation with: mesmerize work")
