@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.transmission import ArrayColumn, ColumnInfo, write_table
-from tests.pipeline.node_tables import noise, periods, run, table_of
+from tests.pipeline.node_tables import noise, periods, run, run_many, table_of
 
 N_ROWS, N_SAMPLES = 12, 60
 TAGS = np.array(["a", "b", "c"] * 4, object)
@@ -76,6 +76,12 @@ def with_levels(table):
     return {"data": replace(named, last_output="_RAW_CURVE")}
 
 
+def tree_and_links(table):
+    """Return a tree and its inconsistency."""
+    tree = run("linkage", table)
+    return {"linkage": tree, "inconsistency": run_many("inconsistent", {"linkage": tree})["out"]}
+
+
 def saved():
     """Return the settings of loading a table."""
     path = FOLDER / "usual.parquet"
@@ -88,6 +94,7 @@ PARAMS = {
     "extract_stim": {"stimulus_type": "odour", "end_offset_s": 0.5},
     "tuning_curves": {"stimulus_type": "odour", "include_unlabelled": True},
     "manual_df_o_f": {"start_s": 0.0, "stop_s": 1.0},
+    "kshape_grid": {"most_clusters": 3, "trials": 2},
     "iloc": {"start": 1, "stop": 5},
     "select_columns": {"columns": ("_RAW_CURVE", "tag")},
     "select_rows": {"column": "size", "operator": ">", "values": (1,)},
@@ -101,6 +108,10 @@ INPUTS = {
     "irfft": lambda table: {"data": run("rfft", table)},
     "peak_edit": lambda table: {"data": run("peak_detect", table)},
     "peak_features": lambda table: {"data": run("peak_detect", table)},
+    "fcluster": lambda table: {"data": table, "linkage": run("linkage", table)},
+    "inconsistent": lambda table: {"linkage": run("linkage", table)},
+    "max_inconsistent": tree_and_links,
+    "max_inc_stat": tree_and_links,
     "load_file": lambda table: {},
     "normrawminmax": with_levels,
     "merge": lambda table: {"data": [table, run("normalize", table)]},

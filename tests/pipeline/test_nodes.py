@@ -19,9 +19,9 @@ ALL = sorted(NODES)
 
 def run(name, table):
     """Return what a node makes of an example table, by result, or why it refuses it."""
-    inputs, params = example(name, table)
     node = find_node(name)
     try:
+        inputs, params = example(name, table)
         return run_node(node, node.params(**params), inputs)
     except ValueError as error:
         return error
