@@ -14,7 +14,9 @@ from schemas.settings import ProjectError, Settings, load_settings
 PAGES = {
     "home.py": ("Home", ":material/home:"),
     "recordings.py": ("Recordings", ":material/movie:"),
+    "samples.py": ("Samples", ":material/science:"),
     "jobs.py": ("Jobs", ":material/checklist:"),
+    "configuration.py": ("Configuration", ":material/settings:"),
     "recording.py": ("Recording", ":material/blur_on:"),
 }
 REACHED_BY_A_LINK = ("recording.py",)

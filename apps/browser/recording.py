@@ -8,6 +8,7 @@ from apps.browser.inspection_view import show_inspection
 from apps.browser.motion_view import show_motion
 from apps.browser.movie_view import show_movie
 from apps.browser.roi_view import show_rois
+from apps.browser.sample_view import show_sample
 from apps.browser.session import with_database
 from apps.browser.steps import failure_card
 from apps.browser.stimulus_view import show_stimuli
@@ -21,6 +22,7 @@ VIEWS = {
     "Movie": show_movie,
     "Motion": show_motion,
     "Stimuli": show_stimuli,
+    "Sample": show_sample,
     "Seeds": show_inspection,
     "Files, parameters, versions": show_details,
 }
