@@ -22,8 +22,7 @@ from schemas.labels import (
 )
 
 CONFIGURING = "admin"
-NAMING = {STIMULUS_TYPE.command: "analyst"}
-"""The roles that it takes to configure, and, of some kinds, to add one and to rename it."""
+NAMING = {STIMULUS_TYPE.command: "analyst"}  # to add one and to rename it, of some kinds
 
 TITLES = {
     ROI_TAG_TYPE.command: ("ROI tag types", "What ROIs are tagged by, such as cell type."),

@@ -88,7 +88,7 @@ def _show_value(row: dict[str, Any], label: str, kind: str, *, disabled: bool) -
         return
     st.text_input(
         label,
-        value="" if value is None else str(value),
+        value="" if value is None else str(value).removesuffix(".0" if kind == "float" else ""),
         key=key,
         max_chars=LONGEST_TEXT,
         placeholder="unknown",

@@ -9,9 +9,9 @@ from apps.browser.going import show_going
 from apps.browser.sample_form import entered, field_key, show_fields, with_values
 from apps.browser.session import why_not, with_database
 from schemas.connection import Database
-from schemas.sample_removal import going_with_sample, remove_sample
+from schemas.sample_removal import going_with_sample, remove_sample, restore_sample
 from schemas.sample_replacement import replace_segmentation, segmentation_names
-from schemas.sample_versions import sample_history
+from schemas.sample_versions import newest_version, sample_history
 from schemas.samples import SampleChange, add_sample, find_sample, modify_samples, undo_sample
 from schemas.settings import ProjectError
 
@@ -40,7 +40,15 @@ def show_sample(database: Database, key: queries.Key) -> None:
 def _show_new(database: Database, key: queries.Key, names: dict[str, str]) -> None:
     """Let a recording become a sample."""
     reason = why_not(database, ANNOTATING)
-    st.info("This recording is no sample yet.")
+    before = newest_version(database, key)
+    if before is None:
+        st.info("This recording is no sample yet.")
+    else:
+        st.info(f"This recording is no sample now. It was {before['sample_id']}.")
+        args = (before["sample_id"],)
+        st.button(
+            "Bring it back", on_click=_restore, args=args, disabled=reason is not None, help=reason
+        )
     row = with_values(database, {**key, "comments": "", "version": 0})
     with st.form("new sample", border=True):
         st.selectbox(
@@ -133,7 +141,8 @@ def _show_ways_back(database: Database, row: dict[str, Any], rights: dict[str, A
         )
     going = st.session_state.get(GOING, {})
     if going.get("sample_id") == row["sample_id"]:
-        show_going(database, going["rows"], (_remove, row, going["rows"]), _keep)
+        delete = (_remove, row, going["rows"])
+        show_going(database, going["rows"], delete, _keep, warning="This goes; it can come back:")
 
 
 @with_database
@@ -191,6 +200,11 @@ def _undo(database: Database, row: dict[str, Any]) -> None:
 def _ask(database: Database, sample_id: str) -> None:
     rows = going_with_sample(database, sample_id)
     st.session_state[GOING] = {"sample_id": sample_id, "rows": rows}
+
+
+@with_database
+def _restore(database: Database, sample_id: str) -> None:
+    restore_sample(database, sample_id)
 
 
 @with_database
