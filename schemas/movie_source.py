@@ -1,14 +1,21 @@
 """Which movie the ROIs of a recording are sought in: as recorded, or motion-corrected."""
 
+import sys
 from dataclasses import fields, replace
 from typing import NamedTuple
 
-from pipeline.extraction.methods import why_not
+import numpy as np
+
+from pipeline.extraction.cell_size import for_movie
+from pipeline.extraction.methods import find_method, why_not
 from pipeline.motion import missing_planes
+from pipeline.movie import Movie
+from pipeline.params import params_from_dict
 from pipeline.readers import open_movie
 from schemas.motion import MotionCorrection, MotionParams, MotionTask
 from schemas.params import find_params
 from schemas.resources import RESOURCES
+from schemas.seeds import check_frame
 from schemas.session import RecordingInfo, movie_arguments
 from schemas.settings import ProjectError
 from schemas.store import stored_path
@@ -28,6 +35,10 @@ class Edge(NamedTuple):
 
     cropped_planes: int = 0
     """Planes that were cut off at each end."""
+
+    def cropped(self, n_axes):
+        """Return what was cut off along each axis of a frame."""
+        return (self.cropped_planes, self.cropped_px, self.cropped_px)[-n_axes:]
 
     def kept_clear(self, params):
         """Return settings of an extraction that leave the edge without ROIs."""
@@ -63,18 +74,51 @@ def open_source(arguments):
     return replace(movie, pixel_size_um=movie.pixel_size_um or (size_um and tuple(size_um)))
 
 
-def check_planes(recording, method):
-    """Refuse a method that does not work on the planes of a recording, as far as they are known.
+def check_recording(recording, method, params, frame=None):
+    """Refuse what cannot be computed, as far as the recording is known.
+
+    Parameters
+    ----------
+    recording : dict
+        Its key; one that was not read yet is not refused.
+    method : str
+        A name in `pipeline.extraction.methods`.
+    params : dict
+        Values of its settings.
+    frame : SeedFrame or None
+        Of the masks that it is to begin with.
 
     Raises
     ------
     ProjectError
-        If the recording is a volume and the method works on a plane, or the other way round.
+        If the recording is a volume and the method works on a plane, or the other way round, the
+        movie does not fit the settings, or the masks do not fit the movie.
     """
-    for n_planes in (RecordingInfo & recording).to_arrays("n_planes"):
-        reason = why_not(method, n_planes=int(n_planes))
+    names = ("n_frames", "n_planes", "n_rows", "n_cols", "rate_hz", "pixel_size_um")
+    for facts in (RecordingInfo & recording).proj(*names).to_dicts():
+        reason = why_not(method, n_planes=facts["n_planes"])
         if reason:
             raise ProjectError(f"{_name(recording)} {reason}")
+        movie = _movie_of(facts, _name(recording))
+        found = find_method(method)
+        if found.check is not None:
+            settings = for_movie(params_from_dict(found.params, params), movie)
+            found.check(movie, settings, memory_bytes=sys.maxsize)  # a worker has its own
+        if frame is not None:
+            check_frame(frame, movie.frame_shape)
+
+
+def _movie_of(facts, name):
+    """Return a movie that has the shape of a recording, and no content."""
+    planes = [facts["n_planes"]] if facts["n_planes"] > 1 else []
+    shape = (facts["n_frames"], *planes, facts["n_rows"], facts["n_cols"])
+    size_um = facts["pixel_size_um"]
+    return Movie(
+        source=np.broadcast_to(np.float32(0), shape),
+        rate_hz=facts["rate_hz"],
+        pixel_size_um=size_um and tuple(size_um),
+        name=name,
+    )
 
 
 def motion_hash_of(recording, motion):

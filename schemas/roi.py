@@ -14,12 +14,12 @@ from schemas.engines import find_sources
 from schemas.given import GivenTraces, RoiSet
 from schemas.insertion import insert_new
 from schemas.motion import MotionCorrection, MotionTask  # noqa: F401 the tables name both
-from schemas.movie_source import check_planes, motion_hash_of, movie_source, open_source
+from schemas.movie_source import check_recording, motion_hash_of, movie_source, open_source
 from schemas.packed_set import fetch_set
 from schemas.params import DEFAULT, find_params
 from schemas.resources import RESOURCES
 from schemas.roi_rows import FOOTPRINTS_AT_ONCE, roi_rows, rows_at_once
-from schemas.seeds import check_seeds, keep_masks, seeding_task, seeds_of
+from schemas.seeds import check_seeds, frame_of, keep_masks, seeding_task, seeds_of
 from schemas.session import Recording  # noqa: F401 the tables name it
 from schemas.store import adopted, new_folder, stored_path
 
@@ -50,7 +50,8 @@ class SeedMasks(dj.Manual):
     name : varchar(255)              # of the file
     n_rois : int32
     n_pixels : int32                 # of a recorded frame
-    n_rows=null : int32              # of it; null: the file tells the number of pixels alone
+    n_planes=null : int32            # of it; null: a plane, or as the rows
+    n_rows=null : int32              # null: the file tells the number of pixels alone
     n_cols=null : int32
     indptr : <blob>                  # (n_rois + 1,), where each footprint begins
     pixels : <blob>                  # of all footprints: index in a recorded frame in C order
@@ -234,18 +235,23 @@ def submit_segmentation(recordings, params=DEFAULT, motion=None, *, as_recorded=
     ------
     ProjectError
         If no motion correction of that name was submitted for a recording, or it has several
-        and none is named, or its planes are not what the method works on; or if there are no
-        such seeds, or the method takes none.
+        and none is named; if its planes are not what the method works on; or if there are no such
+        seeds, they are of other frames, or the method takes none.
+    ValueError
+        If the movie does not fit the parameters, as a frame that is smaller than a cell.
     """
     key = find_params(SegmentationParams, params)
     seed = {"seeded_by": None, "seeds_id": None}
-    method = (SegmentationParams & key).fetch1("method")
+    method, values = (SegmentationParams & key).fetch1("method", "params")
     check_seeds(method, given=seeds is not None)
+    frame = None
     if isinstance(seeds, Path):
-        seed["seeds_id"] = keep_masks(SeedMasks(), seeds)
+        of_volumes = bool(find_method(method).of_volumes)
+        seed["seeds_id"] = keep_masks(SeedMasks(), seeds, of_volumes=of_volumes)
+        frame = frame_of((SeedMasks & {"seeds_id": seed["seeds_id"]}).fetch1())
     tasks = []
     for recording in recordings.proj().to_dicts():
-        check_planes(recording, method)
+        check_recording(recording, method, values, frame)
         motion_hash = None if as_recorded else motion_hash_of(recording, motion)
         if isinstance(seeds, str):
             of_movie = SegmentationTask & {"motion_hash": motion_hash}

@@ -18,7 +18,7 @@ def roi_rows(sources, edge):
     From the corrected frames, an edge may have been cut off on each side.
     """
     shape = sources.frame_shape
-    cropped = (edge.cropped_planes, edge.cropped_px, edge.cropped_px)[-len(shape) :]
+    cropped = edge.cropped(len(shape))
     recorded = np.add(shape, np.multiply(2, cropped))
     for roi_id, accepted in enumerate(sources.accepted):
         footprint = sources.footprints[:, [roi_id]]

@@ -39,6 +39,40 @@ class PackedSeeds(NamedTuple):
     """Its planes, if any, rows and columns; empty: not known."""
 
 
+class SeedFrame(NamedTuple):
+    """The recorded frame that footprints are of."""
+
+    n_pixels: int
+    """0: it is not known."""
+
+    shape: tuple[int, ...]
+    """``([n_planes,] n_rows, n_cols)``; empty: it is not known."""
+
+
+def check_frame(frame: SeedFrame, recorded: tuple[int, ...]) -> None:
+    """Refuse footprints of other frames than those of a recording.
+
+    Parameters
+    ----------
+    frame : SeedFrame
+        Of the footprints.
+    recorded : tuple of int
+        ``([n_planes,] n_rows, n_cols)`` of the recording.
+
+    Raises
+    ------
+    ProjectError
+        If they are others.
+    """
+    if frame.shape in ((), recorded) and frame.n_pixels in (0, math.prod(recorded)):
+        return
+    of = " x ".join(map(str, frame.shape)) or f"{frame.n_pixels} pixels"
+    raise ProjectError(
+        f"the seeds are of a frame of {of}, and the frames of this recording have "
+        f"{' x '.join(map(str, recorded))} pixels; give masks of these frames."
+    )
+
+
 def pack(footprints: sparse.csc_array, frame_shape: tuple[int, ...] | None) -> PackedSeeds:
     """Return footprints as they are kept."""
     parts = footprints.indptr, footprints.indices, footprints.data
@@ -80,12 +114,7 @@ def unpack(
     """
     cropped = (cropped_planes, cropped_px, cropped_px)[-len(frame_shape) :]
     recorded = tuple(n + 2 * width for n, width in zip(frame_shape, cropped, strict=True))
-    if seeds.frame_shape not in ((), recorded) or seeds.n_pixels not in (0, math.prod(recorded)):
-        of = " x ".join(map(str, seeds.frame_shape)) or f"{seeds.n_pixels} pixels"
-        raise ProjectError(
-            f"the seeds are of a frame of {of}, and the frames of this recording have "
-            f"{' x '.join(map(str, recorded))} pixels; give masks of these frames."
-        )
+    check_frame(SeedFrame(seeds.n_pixels, seeds.frame_shape), recorded)
     coded = zip(seeds[:3], (np.int64, np.int64, np.float32), strict=True)
     indptr, pixels, weights = (np.frombuffer(base64.b64decode(t), kind) for t, kind in coded)
     whole = sparse.csc_array(
@@ -131,9 +160,14 @@ def seeds_of(task: dict[str, Any], rois: Any, masks: Any) -> PackedSeeds | None:
             "project any more; submit it again with their file."
         )
     row = found[0]
-    frame_shape = (row["n_rows"], row["n_cols"]) if row["n_rows"] else ()
     parts = _as_text(row["indptr"], row["pixels"], row["weights"])
-    return PackedSeeds(*parts, row["n_pixels"], frame_shape)
+    return PackedSeeds(*parts, *frame_of(row))
+
+
+def frame_of(row: Mapping[str, Any]) -> SeedFrame:
+    """Return the frame that a row of ``SeedMasks`` is of."""
+    lengths = row["n_planes"], row["n_rows"], row["n_cols"]
+    return SeedFrame(row["n_pixels"], tuple(length for length in lengths if length))
 
 
 def pack_rows(rows: Sequence[Mapping[str, Any]], frame_shape: tuple[int, ...] = ()) -> PackedSeeds:
@@ -152,7 +186,7 @@ def pack_rows(rows: Sequence[Mapping[str, Any]], frame_shape: tuple[int, ...] = 
     return PackedSeeds(*_as_text(np.cumsum(sizes), pixels, weights), 0, frame_shape)
 
 
-def keep_masks(table: Any, path: Path) -> str:
+def keep_masks(table: Any, path: Path, *, of_volumes: bool = False) -> str:
     """Keep the masks of a file in the project, and return their key.
 
     Parameters
@@ -161,6 +195,8 @@ def keep_masks(table: Any, path: Path) -> str:
         ``SeedMasks``.
     path : Path
         See `pipeline.rois.read_masks`.
+    of_volumes : bool
+        Whether they are for recordings with planes.
 
     Returns
     -------
@@ -172,7 +208,7 @@ def keep_masks(table: Any, path: Path) -> str:
     ProjectError
         If they are too large for a row.
     """
-    masks = read_masks(path)
+    masks = read_masks(path, of_volumes=of_volumes)
     columns = _columns(masks)
     arrays = [columns[name] for name in ("indptr", "pixels", "weights")]
     size = sum(array.nbytes for array in arrays)
@@ -192,10 +228,11 @@ def keep_masks(table: Any, path: Path) -> str:
 def _columns(masks: Masks) -> dict[str, Any]:
     """Return the columns of ``SeedMasks``, all but its key and its name."""
     footprints, frame_shape = masks
-    rows, cols = frame_shape or (None, None)
+    planes, rows, cols = (None, None, None, *(frame_shape or ()))[-3:]
     return {
         "n_rois": footprints.shape[1],
         "n_pixels": footprints.shape[0],
+        "n_planes": planes,
         "n_rows": rows,
         "n_cols": cols,
         "indptr": footprints.indptr.astype(np.int64),

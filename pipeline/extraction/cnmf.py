@@ -11,7 +11,6 @@ Pnevmatikakis et al. (2016), doi:10.1016/j.neuron.2015.11.037.
 Giovannucci et al. (2019), doi:10.7554/eLife.38173.
 """
 
-import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,6 +20,7 @@ from scipy import sparse
 from pipeline.blocks import DEFAULT_MEMORY_BYTES, DEFAULT_THREADS, Progress, no_progress
 from pipeline.extraction.cell_size import for_movie
 from pipeline.extraction.collect import collect_sources, field_of
+from pipeline.extraction.known import check_seeds, usable_seeds
 from pipeline.extraction.merging import merge_components
 from pipeline.extraction.params import CnmfParams
 from pipeline.extraction.scratch import ScratchFrames
@@ -98,6 +98,7 @@ def extract_sources(
     """
     params = for_movie(params, movie)
     check_movie(movie, params, memory_bytes=memory_bytes)
+    check_seeds(seeds, movie)
     budget = memory_bytes // 2
     grid = plan_grid(movie, params, memory_bytes=budget)
     survey = survey_movie(movie, grid, threads=threads, memory_bytes=budget, progress=progress)
@@ -111,13 +112,12 @@ def extract_sources(
         memory_bytes=budget,
         progress=progress,
     )
-    known = None if seeds is None else _known(seeds, survey, movie)
-    model = find_footprints(stream, survey, params, known)
+    model = find_footprints(stream, survey, params, seeds)
     return trace_sources(model, stream, survey, params)
 
 
 def find_footprints(
-    stream: Stream, survey: Survey, params: CnmfParams, known: Model | None = None
+    stream: Stream, survey: Survey, params: CnmfParams, seeds: sparse.csc_array | None = None
 ) -> Model:
     """Find cells, or begin with known footprints, and refine them.
 
@@ -129,8 +129,8 @@ def find_footprints(
         Its small copy, and its bins.
     params : CnmfParams
         Settings.
-    known : Model, optional
-        Footprints with the traces of bins, instead of seeking cells.
+    seeds : sparse array, (n_pixels, n_cells), optional
+        Footprints or masks to begin with, instead of seeking cells.
 
     Returns
     -------
@@ -138,15 +138,7 @@ def find_footprints(
         Footprints, and calcium at the kept frames.
     """
     grid = survey.grid
-    if known is None:
-        found = find_seeds(
-            survey,
-            params,
-            threads=stream.threads,
-            memory_bytes=stream.memory_bytes,
-            progress=stream.progress,
-        )
-        known = Model(footprints=enlarged(found.footprints, grid), calcium=found.calcium)
+    known = _found(stream, survey, params) if seeds is None else _given(seeds, survey)
     coarse = _coarse_stream(stream, survey)
     model = replace(known, calcium=_at_frames(known.calcium, grid, coarse))
     for _ in range(REFINEMENTS):
@@ -173,22 +165,23 @@ def trace_sources(model: Model, stream: Stream, survey: Survey, params: CnmfPara
     return collect_sources(model.footprints, traces, stream, survey, params, coarse=coarse)
 
 
-def _known(seeds: sparse.csc_array, survey: Survey, movie: Movie) -> Model:
+def _found(stream: Stream, survey: Survey, params: CnmfParams) -> Model:
+    """Return cells that are sought in the small movie, with their traces there."""
+    found = find_seeds(
+        survey,
+        params,
+        threads=stream.threads,
+        memory_bytes=stream.memory_bytes,
+        progress=stream.progress,
+    )
+    return Model(footprints=enlarged(found.footprints, survey.grid), calcium=found.calcium)
+
+
+def _given(seeds: sparse.csc_array, survey: Survey) -> Model:
     """Return footprints that are given, with traces still to be found."""
-    n_pixels = math.prod(movie.frame_shape)
-    if seeds.shape[0] != n_pixels:
-        raise ValueError(
-            f"the seeds have {seeds.shape[0]} pixels and the frames of {movie.name} "
-            f"{n_pixels}; give footprints of this frame."
-        )
-    if seeds.nnz and not (np.isfinite(seeds.data).all() and seeds.data.min() >= 0):
-        raise ValueError("the seeds must have finite weights of at least 0.")
-    inside = sparse.diags_array(survey.usable.astype(np.float32))
-    footprints = sparse.csc_array(inside @ seeds, dtype=np.float32)
-    footprints.eliminate_zeros()
-    footprints = sparse.csc_array(footprints[:, np.diff(footprints.indptr) > 0])
-    n_bins = len(survey.small)
-    return Model(footprints=footprints, calcium=np.zeros((footprints.shape[1], n_bins), np.float32))
+    footprints = usable_seeds(seeds, survey.usable)
+    calcium = np.zeros((footprints.shape[1], len(survey.small)), np.float32)
+    return Model(footprints=footprints, calcium=calcium)
 
 
 def _coarse_stream(stream: Stream, survey: Survey) -> Stream:

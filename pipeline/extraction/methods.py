@@ -15,7 +15,10 @@ from pipeline.extraction.measured import measure_rois
 from pipeline.extraction.onephoton import CnmfeParams, extract_sources_one_photon
 from pipeline.extraction.params import CnmfParams
 from pipeline.extraction.sources import Sources
+from pipeline.extraction.suitability import check_movie
 from pipeline.extraction.volume import Cnmf3dParams, extract_sources_3d
+from pipeline.extraction.volume.task import check_volume
+from pipeline.movie import Movie
 
 
 class Method(NamedTuple):
@@ -43,16 +46,32 @@ class Method(NamedTuple):
     needs_seeds: bool = False
     """Whether it does not seek cells, and only measures the footprints that it is given."""
 
+    check: Callable[..., None] | None = None
+    """``check(movie, params, *, memory_bytes)`` refuses a movie that it cannot work on, by what is
+    known without its frames."""
+
+
+def _check_shared(movie: Movie, params: Any, *, memory_bytes: int) -> None:
+    """Refuse a movie by the settings that a method has in common with CNMF."""
+    check_movie(movie, params.shared, memory_bytes=memory_bytes)
+
 
 DEFAULT_METHOD = "cnmf"
 MANUAL = "manual"
 METHODS = {
-    DEFAULT_METHOD: Method(CnmfParams, extract_sources, takes_seeds=True),
-    "cnmfe": Method(CnmfeParams, extract_sources_one_photon),
+    DEFAULT_METHOD: Method(CnmfParams, extract_sources, takes_seeds=True, check=check_movie),
+    "cnmfe": Method(CnmfeParams, extract_sources_one_photon, takes_seeds=True, check=_check_shared),
     "caiman": Method(
-        CaimanParams, extract_with_caiman, takes_seeds=True, is_guest=True, movie_copies=COPIES
+        CaimanParams,
+        extract_with_caiman,
+        takes_seeds=True,
+        is_guest=True,
+        movie_copies=COPIES,
+        check=_check_shared,
     ),
-    "cnmf3d": Method(Cnmf3dParams, extract_sources_3d, of_volumes=True),
+    "cnmf3d": Method(
+        Cnmf3dParams, extract_sources_3d, takes_seeds=True, of_volumes=True, check=check_volume
+    ),
     MANUAL: Method(ManualParams, measure_rois, takes_seeds=True, of_volumes=None, needs_seeds=True),
 }
 

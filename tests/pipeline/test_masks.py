@@ -114,3 +114,16 @@ def test_files_that_cannot_be_read_are_refused(tmp_path):
     ):
         with pytest.raises(ValueError, match=sentence):
             read_masks(tmp_path / name)
+
+
+def test_masks_of_volumes(tmp_path):
+    labels = np.zeros((3, 4, 5), np.uint16)
+    labels[:2, 1:3, 1:3], labels[2, 3, 4] = 2, 5
+    sparse_columns = np.stack([(labels == n).ravel() for n in (2, 5)], axis=1)
+    np.save(tmp_path / "labels.npy", labels)
+    np.save(tmp_path / "stack.npy", sparse_columns.T.reshape(2, 3, 4, 5).astype(np.float32))
+
+    for name in ("labels.npy", "stack.npy"):
+        check(read_masks(tmp_path / name, of_volumes=True), sparse_columns, frame_shape=(3, 4, 5))
+    with pytest.raises(ValueError, match=r"label image \(n_planes, n_rows, n_cols\) or a stack"):
+        masks_of_array(labels[0], ndim=3)

@@ -12,7 +12,7 @@ from pipeline.extraction.onephoton import CnmfeParams, extract_sources_one_photo
 from pipeline.extraction.onephoton.asymmetry import trace_asymmetry
 from pipeline.extraction.onephoton.inspection import inspect_seeds, seed_places_px
 from pipeline.movie import Movie
-from pipeline.simulate import match_rois
+from pipeline.simulate import match_rois, trace_correlations
 from pipeline.simulate.one_photon import simulate_one_photon
 from pipeline.simulate.one_photon_params import OnePhotonParams
 
@@ -436,7 +436,7 @@ def test_what_has_no_effect_is_told():
         ({"gsig": 3}, "'gsig' is no setting of CNMF-E in CaImAn"),
         ({"p": 0}, "leaves deconvolution out"),
         ({"method_deconvolution": "SKIP"}, "leaves deconvolution out"),
-        ({"Ain": "a-uuid"}, "cannot be seeded here"),
+        ({"Ain": "a-uuid"}, "give the footprints as seeds of the extraction"),
         ({"ring_size_factor": 1.5}, "give gSig as well"),
         ({"gSig": (3, 3, 3)}, "one or two numbers"),
         ({"min_corr": 2}, "min_corr must be between 0 and 1"),
@@ -445,3 +445,28 @@ def test_what_has_no_effect_is_told():
 def test_what_cannot_be_had_is_refused(values, message):
     with pytest.raises(ValueError, match=message):
         CnmfeParams.from_caiman(values)
+
+
+def test_masks_take_the_place_of_the_search(simulated):
+    planted = simulated.footprints.toarray()
+    masks = sparse.csc_array((planted > 0.3 * planted.max(axis=0)).astype(np.float32))
+
+    found = extract_sources_one_photon(simulated.movie, PARAMS, seeds=masks)
+    again = extract_sources_one_photon(simulated.movie, PARAMS, seeds=masks, threads=1)
+
+    assert_equal_sources(found, again)
+    matches = match_rois(simulated.footprints, found.footprints)
+    correlation = trace_correlations(matches, simulated.traces, found.denoised)
+    assert found.footprints.shape[1] == masks.shape[1]
+    assert matches.f1 > 0.85
+    assert np.median(matches.cosines) > 0.9
+    assert np.median(correlation) > 0.85
+
+
+def test_seeds_without_any_light_are_no_cells(simulated):
+    nothing = sparse.csc_array((88 * 96, 0), dtype=np.float32)
+
+    assert extract_sources_one_photon(simulated.movie, PARAMS, seeds=nothing).accepted.size == 0
+    with pytest.raises(ValueError, match="the seeds have 9 pixels and the frames of .* 8448"):
+        seeds = sparse.csc_array(np.eye(9))
+        extract_sources_one_photon(simulated.movie, PARAMS, seeds=seeds)

@@ -403,3 +403,29 @@ def test_a_window_shows_a_part_of_each_frame(tmp_path):
     np.testing.assert_array_equal(
         frames.reshape(12, -1)[:, pixels_of(part, frames.shape[1:])], expected.reshape(12, -1)
     )
+
+
+@pytest.mark.parametrize("memory_bytes", [10**9, PATCHED_BYTES])
+def test_masks_take_the_place_of_the_search(simulated, memory_bytes):
+    planted = simulated.footprints.toarray()
+    masks = sparse.csc_array((planted > 0.3 * planted.max(axis=0)).astype(np.float32))
+
+    found = extract_sources_3d(simulated.movie, PARAMS, seeds=masks, memory_bytes=memory_bytes)
+
+    matches = match_rois(simulated.footprints, found.footprints)
+    correlation = trace_correlations(matches, simulated.traces, found.denoised)
+    assert planted.shape[1] - 1 <= found.footprints.shape[1] <= planted.shape[1]
+    assert matches.f1 > 0.9
+    assert np.median(matches.cosines) > 0.9
+    assert np.median(correlation) > 0.95
+
+
+def test_each_plane_begins_with_its_part_of_the_masks():
+    cells = [(blob((1, 12, 15), sd_px=(0.2, 3, 3)), transients([10, 60]))]
+    cells += [(blob((3, 28, 35), sd_px=(0.2, 3, 3)), transients([30, 90]))]
+    masks = sparse.csc_array(np.stack([(mask > 0.2).ravel() for mask, _ in cells], axis=1) * 1.0)
+
+    found = extract_sources_3d(movie_of(cells), replace(SMALL, planes="each"), seeds=masks)
+
+    planted = sparse.csc_array(np.stack([mask.ravel() for mask, _ in cells], axis=1))
+    assert len(match_rois(planted, found.footprints).pairs) == found.footprints.shape[1] == 2

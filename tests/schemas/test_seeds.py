@@ -1,14 +1,22 @@
 """A segmentation that begins with the ROIs of another, or with masks from a file."""
 
+import shutil
+
 import numpy as np
 import pytest
 import tifffile
 from scipy import sparse
 
 from pipeline.extraction import CnmfParams
+from pipeline.extraction.caiman_engine import CaimanParams
+from pipeline.extraction.onephoton import CnmfeParams
+from pipeline.extraction.volume import Cnmf3dParams
 from pipeline.motion import MotionParams
+from pipeline.params import params_hash
 from pipeline.simulate import match_rois
+from schemas.connection import connect
 from schemas.deletion import delete_tasks
+from schemas.ingest import Trial, ingest
 from schemas.motion import submit_motion
 from schemas.params import add_params
 from schemas.roi import submit_segmentation
@@ -23,6 +31,24 @@ def lab(database, take_in):
     """A project with a recording, and a parameter set that accepts whatever is there."""
     take_in(database)
     add_params(database.roi.SegmentationParams, "lenient", CnmfParams(min_snr=0, min_rval=-1))
+    return database
+
+
+@pytest.fixture(scope="module")
+def embedded_project(make_project):
+    """A project on the embedded server; its tests leave no task behind."""
+    return make_project(None).settings
+
+
+@pytest.fixture
+def surveyed(embedded_project, simulated, run_all):
+    """The project with a recording that was read."""
+    database = connect(embedded_project)
+    if not database.session.Recording():
+        file = database.settings.roots["data"] / "m.tif"
+        shutil.copy(simulated[1], file)
+        ingest(Trial(animal="m1", session="2026-11-22", trial="t1", rate_hz=30.0), [file])
+        run_all(database)
     return database
 
 
@@ -105,7 +131,7 @@ def test_what_others_begin_with_stays(lab, run_all):
     assert len(lab.roi.SegmentationTask()) == 0
 
 
-def test_seeds_that_cannot_be_are_refused(lab, masks, run_all, tmp_path):
+def test_seeds_that_cannot_be_are_refused(lab, run_all, tmp_path):
     recordings = lab.session.Recording()
     np.save(tmp_path / "other.npy", np.eye(9, dtype=int))
     submit_segmentation(recordings, seeds=tmp_path / "other.npy")
@@ -117,12 +143,40 @@ def test_seeds_that_cannot_be_are_refused(lab, masks, run_all, tmp_path):
         "the seeds are of a frame of 9 x 9, and the frames of this recording have 96 x 80"
         in (errors[0])
     )
-    with pytest.raises(ProjectError, match=r"'cnmfe' cannot begin with seeds; these can: cnmf"):
-        submit_segmentation(recordings, "one-photon", seeds=masks)
+    with pytest.raises(ProjectError, match="the seeds are of a frame of 9 x 9, .* 96 x 80 pixels"):
+        submit_segmentation(recordings, "lenient", seeds=tmp_path / "other.npy")  # is known by now
     with pytest.raises(ProjectError, match="no segmentation 'lenient' of the same movie"):
         submit_segmentation(recordings, seeds="lenient")
     with pytest.raises(ProjectError, match="there is no parameter set 'nobody'"):
         submit_segmentation(recordings, seeds="nobody")
+
+
+@pytest.mark.parametrize(
+    ("params", "sentence"),
+    [
+        (CnmfParams(gsig_px=(30, 30)), "gsig_px must be at most a quarter of the frame, 24 of 96"),
+        (CnmfParams(border_px=40), "border_px must be below 40, half of a frame of 96 x 80"),
+        (CnmfeParams(gsig_px=(3, 21)), "gsig_px must be at most a quarter of the frame, 20 of 80"),
+        (CaimanParams(gsig_px=(21, 21), patch_half_px=None), "gsig_px must be at most a quarter"),
+        (Cnmf3dParams(p=1), "has one plane and cnmf3d works on volumes"),
+    ],
+)
+def test_what_cannot_be_computed_is_not_submitted(surveyed, params, sentence):
+    name = f"set {params_hash(params)[:8]}"
+    add_params(surveyed.roi.SegmentationParams, name, params)
+
+    with pytest.raises((ProjectError, ValueError), match=sentence):
+        submit_segmentation(surveyed.session.Recording(), name)
+
+    assert len(surveyed.roi.SegmentationTask()) == 0
+
+
+def test_one_photon_cells_begin_with_masks(surveyed, masks, run_all):
+    submit_segmentation(surveyed.session.Recording(), "one-photon", seeds=masks)
+    assert {outcome.error for outcome in run_all(surveyed)} == {None}
+
+    assert 0 < surveyed.roi.Segmentation.fetch1("n_rois") <= 3  # more would have been sought
+    surveyed.roi.SegmentationTask().delete(prompt=False)
 
 
 def test_the_command_takes_a_file_or_a_name(lab, masks, mesmerize, monkeypatch):
@@ -147,6 +201,6 @@ def test_packed_seeds_come_back_where_an_edge_was_cut_off():
 
     np.testing.assert_array_equal(whole.toarray(), image.reshape(48, 2))
     np.testing.assert_array_equal(cropped.toarray(), image[1:-1, 1:-1].reshape(24, 2))
-    for frame_shape, cropped_px in (((8, 6), 0), ((6, 8), 1), ((2, 6, 8), 0)):
+    for frame_shape, width in (((8, 6), 0), ((6, 8), 1), ((2, 6, 8), 0)):
         with pytest.raises(ProjectError, match="seeds"):
-            unpack(packed, frame_shape, cropped_px)
+            unpack(packed, frame_shape, width)

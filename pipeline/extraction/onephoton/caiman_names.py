@@ -91,7 +91,7 @@ def _refuse(flat: Mapping[str, Any]) -> None:
             "possible here; give p = 1 and use the raw traces."
         )
     if flat.get("Ain") not in (None, False, ""):
-        raise ValueError("Ain: a one-photon extraction cannot be seeded here; leave it out.")
+        raise ValueError("Ain is no setting here; give the footprints as seeds of the extraction.")
 
 
 def _shapes(flat: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import numpy as np
 from scipy import sparse
 
 from pipeline.blocks import DEFAULT_MEMORY_BYTES, DEFAULT_THREADS, Progress, no_progress
+from pipeline.extraction.known import check_seeds, usable_seeds
 from pipeline.extraction.merging import merge_components
 from pipeline.extraction.onephoton.params import CnmfeParams
 from pipeline.extraction.onephoton.results import collect_sources
@@ -31,6 +32,7 @@ def extract_sources_one_photon(
     movie: Movie,
     params: CnmfeParams,
     *,
+    seeds: sparse.csc_array | None = None,
     threads: int = DEFAULT_THREADS,
     memory_bytes: int = DEFAULT_MEMORY_BYTES,
     progress: Progress = no_progress,
@@ -43,6 +45,9 @@ def extract_sources_one_photon(
         Motion-corrected, ``(n_frames, n_rows, n_cols)``, with a known rate.
     params : CnmfeParams
         Settings.
+    seeds : sparse array, (n_pixels, n_cells), optional
+        Footprints or masks to begin with, pixels in C order, instead of seeking cells. They may
+        change, merge, or vanish where the movie does not support them.
     threads : int
         Blocks worked on at once; the result has the same bits for any number.
     memory_bytes : int
@@ -71,27 +76,39 @@ def extract_sources_one_photon(
     Cells are sought, and the background is fitted, in a copy of the movie that is binned to fit
     the memory; footprints and traces come from the whole movie.
     """
+    check_seeds(seeds, movie)
     task = prepare_task(
         movie, params, threads=threads, memory_bytes=memory_bytes, progress=progress
     )
-    found = find_cells(
-        task.small,
-        params,
-        threads=threads,
-        memory_bytes=task.memory_bytes,
-        progress=progress,
-    )
-    cells = _on_movie(found, task)
+    cells = _found(task) if seeds is None else _given(seeds, task)
     for _ in range(REFINEMENTS):
         cells = _refined(cells, task)
     return collect_sources(cells, task)
 
 
-def _on_movie(found: Cells, task: Task) -> Cells:
-    """Return cells of the small movie on the pixels and the kept frames of the movie."""
+def _found(task: Task) -> Cells:
+    """Seek cells in the small movie; return them on the pixels and kept frames of the movie."""
+    found = find_cells(
+        task.small,
+        task.params,
+        threads=task.threads,
+        memory_bytes=task.memory_bytes,
+        progress=task.progress,
+    )
     grid = task.small.grid
     calcium = stretched(found.calcium, bin_frames=grid.bin_frames, n_frames=task.movie.n_frames)
     return Cells(enlarged(found.footprints, grid), calcium[:, task.kept])
+
+
+def _given(seeds: sparse.csc_array, task: Task) -> Cells:
+    """Return footprints that are given, with their traces over the first background.
+
+    It knows nothing of the cells yet; refining them fits it again, without them.
+    """
+    footprints = usable_seeds(seeds, task.field.usable)
+    cells = Cells(footprints, np.zeros((footprints.shape[1], int(task.kept.sum())), np.float32))
+    traces = task.traces(cells, task.stream(task.background(cells)))
+    return cells._replace(calcium=traces.calcium)
 
 
 def _refined(cells: Cells, task: Task) -> Cells:

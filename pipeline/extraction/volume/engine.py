@@ -20,6 +20,7 @@ from scipy import sparse
 from pipeline.blocks import DEFAULT_MEMORY_BYTES, DEFAULT_THREADS, Progress, no_progress
 from pipeline.extraction.cell_size import for_movie
 from pipeline.extraction.cnmf import Model, find_footprints, trace_sources
+from pipeline.extraction.known import check_seeds
 from pipeline.extraction.merging import merge_components
 from pipeline.extraction.sources import Sources
 from pipeline.extraction.suitability import MIN_FRAMES, check_kept
@@ -46,6 +47,7 @@ def extract_sources_3d(
     movie: Movie,
     params: Cnmf3dParams,
     *,
+    seeds: sparse.csc_array | None = None,
     threads: int = DEFAULT_THREADS,
     memory_bytes: int = DEFAULT_MEMORY_BYTES,
     progress: Progress = no_progress,
@@ -58,6 +60,10 @@ def extract_sources_3d(
         Motion-corrected, ``(n_frames, n_planes, n_rows, n_cols)``, with a known rate of volumes.
     params : Cnmf3dParams
         Settings.
+    seeds : sparse array, (n_pixels, n_cells), optional
+        Footprints or masks to begin with, pixels in C order of
+        planes, rows and columns, instead of seeking cells. They may change,
+        merge, or vanish where the movie does not support them.
     threads : int
         Blocks worked on at once; the result has the same bits for any number.
     memory_bytes : int
@@ -87,12 +93,14 @@ def extract_sources_3d(
     """
     params = for_movie(params, movie)
     check_volume(movie, params, memory_bytes=memory_bytes)
+    check_seeds(seeds, movie)
     task = Task(
         movie=movie,
         params=params,
         threads=threads,
         memory_bytes=memory_bytes // 2,
         progress=progress,
+        seeds=seeds,
     )
     return extract_planes(task) if params.planes == "each" else _extract_together(task)
 
@@ -137,7 +145,7 @@ def _search(part: Task, patch: Patch, frame_shape: tuple[int, ...]) -> Found:
         nothing = sparse.csc_array((n_pixels, 0), dtype=np.float32)
         calcium = np.empty((0, survey.kept.size), np.float32)
         return Found(_statistics(survey), Model(footprints=nothing, calcium=calcium))
-    model = find_footprints(part.stream(survey), survey, part.params)
+    model = find_footprints(part.stream(survey), survey, part.params, part.seeds)
     owned = _centres_in(model.footprints, patch)
     spread = sparse.csc_array(model.footprints[:, owned])
     footprints = sparse.csc_array(

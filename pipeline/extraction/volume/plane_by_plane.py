@@ -66,7 +66,8 @@ def _extract_plane(plane: Task) -> Sources | None:
         return None
     survey = survey.without_border(params.border_by_axis_px, plane.movie.frame_shape)
     stream = plane.stream(survey)
-    return trace_sources(find_footprints(stream, survey, params), stream, survey, params)
+    model = find_footprints(stream, survey, params, plane.seeds)
+    return trace_sources(model, stream, survey, params)
 
 
 def _joined(by_plane: dict[int, Sources], frame_shape: tuple[int, ...]) -> Sources:

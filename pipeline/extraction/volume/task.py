@@ -4,12 +4,14 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from scipy import sparse
+
 from pipeline.blocks import Progress
 from pipeline.extraction.stream import Stream
 from pipeline.extraction.suitability import check_fit
 from pipeline.extraction.survey import Survey
 from pipeline.extraction.volume.params import Cnmf3dParams
-from pipeline.extraction.volume.window import Part, window_of
+from pipeline.extraction.volume.window import Part, pixels_of, window_of
 from pipeline.movie import Movie
 
 PIXEL_BYTES = 500
@@ -35,6 +37,9 @@ class Task:
     progress: Progress
     """Told the phase and how far it is; may raise to cancel."""
 
+    seeds: sparse.csc_array | None = None
+    """Footprints on the pixels of the movie to begin with; None: cells are sought."""
+
     def stream(self, survey: Survey) -> Stream:
         """Return how every pass after the first reads the movie."""
         return Stream(
@@ -56,7 +61,15 @@ class Task:
                 self,
                 movie=window_of(self.movie, part, drops_planes=drops_planes),
                 progress=_named(self.progress, suffix),
+                seeds=self._seeds_in(part),
             )
+
+    def _seeds_in(self, part: Part) -> sparse.csc_array | None:
+        """Return the part of the footprints that lies in a part of the volume."""
+        if self.seeds is None:
+            return None
+        pixels = pixels_of(part, self.movie.frame_shape)
+        return sparse.csc_array(sparse.csr_array(self.seeds)[pixels])
 
 
 def check_volume(movie: Movie, params: Cnmf3dParams, *, memory_bytes: int) -> None:
