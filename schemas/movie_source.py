@@ -15,7 +15,7 @@ from pipeline.readers import open_movie
 from schemas.motion import MotionCorrection, MotionParams, MotionTask
 from schemas.params import find_params
 from schemas.resources import RESOURCES
-from schemas.seeds import check_frame
+from schemas.seed_frame import check_frame
 from schemas.session import RecordingInfo, movie_arguments
 from schemas.settings import ProjectError
 from schemas.store import stored_path

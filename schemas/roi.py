@@ -19,7 +19,8 @@ from schemas.packed_set import fetch_set
 from schemas.params import DEFAULT, find_params
 from schemas.resources import RESOURCES
 from schemas.roi_rows import FOOTPRINTS_AT_ONCE, roi_rows, rows_at_once
-from schemas.seeds import check_seeds, frame_of, keep_masks, seeding_task, seeds_of
+from schemas.seed_frame import frame_of
+from schemas.seeds import check_seeds, keep_masks, seeding_task, seeds_of
 from schemas.session import Recording  # noqa: F401 the tables name it
 from schemas.store import adopted, new_folder, stored_path
 

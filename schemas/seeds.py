@@ -14,6 +14,7 @@ from pipeline.extraction.methods import METHODS
 from pipeline.rois import Masks, read_masks
 from schemas.insertion import insert_new
 from schemas.params import find_params
+from schemas.seed_frame import SeedFrame, check_frame, frame_of
 from schemas.settings import ProjectError
 
 MOST_BYTES = 12_000_000
@@ -37,40 +38,6 @@ class PackedSeeds(NamedTuple):
 
     frame_shape: tuple[int, ...]
     """Its planes, if any, rows and columns; empty: not known."""
-
-
-class SeedFrame(NamedTuple):
-    """The recorded frame that footprints are of."""
-
-    n_pixels: int
-    """0: it is not known."""
-
-    shape: tuple[int, ...]
-    """``([n_planes,] n_rows, n_cols)``; empty: it is not known."""
-
-
-def check_frame(frame: SeedFrame, recorded: tuple[int, ...]) -> None:
-    """Refuse footprints of other frames than those of a recording.
-
-    Parameters
-    ----------
-    frame : SeedFrame
-        Of the footprints.
-    recorded : tuple of int
-        ``([n_planes,] n_rows, n_cols)`` of the recording.
-
-    Raises
-    ------
-    ProjectError
-        If they are others.
-    """
-    if frame.shape in ((), recorded) and frame.n_pixels in (0, math.prod(recorded)):
-        return
-    of = " x ".join(map(str, frame.shape)) or f"{frame.n_pixels} pixels"
-    raise ProjectError(
-        f"the seeds are of a frame of {of}, and the frames of this recording have "
-        f"{' x '.join(map(str, recorded))} pixels; give masks of these frames."
-    )
 
 
 def pack(footprints: sparse.csc_array, frame_shape: tuple[int, ...] | None) -> PackedSeeds:
@@ -162,12 +129,6 @@ def seeds_of(task: dict[str, Any], rois: Any, masks: Any) -> PackedSeeds | None:
     row = found[0]
     parts = _as_text(row["indptr"], row["pixels"], row["weights"])
     return PackedSeeds(*parts, *frame_of(row))
-
-
-def frame_of(row: Mapping[str, Any]) -> SeedFrame:
-    """Return the frame that a row of ``SeedMasks`` is of."""
-    lengths = row["n_planes"], row["n_rows"], row["n_cols"]
-    return SeedFrame(row["n_pixels"], tuple(length for length in lengths if length))
 
 
 def pack_rows(rows: Sequence[Mapping[str, Any]], frame_shape: tuple[int, ...] = ()) -> PackedSeeds:
