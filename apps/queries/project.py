@@ -9,6 +9,7 @@ import pandas as pd
 
 from apps.queries.keys import RECORDING, Key
 from schemas.connection import Database
+from schemas.roi_states import SEGMENTATION, counts_now
 
 FACTS = ("n_frames", "rate_hz", "duration_s", "n_planes", "n_rows", "n_cols")
 """What is told of a movie in a line."""
@@ -33,7 +34,8 @@ def project_name(database: Database) -> str:
 
 def overview(database: Database) -> Overview:
     """Count what the project holds."""
-    counted = database.roi.Segmentation().proj("n_rois", "n_accepted").to_dicts()
+    rows = database.roi.Segmentation().proj("n_rois", "n_accepted").to_dicts()
+    counted = with_counts(database, rows)
     return Overview(
         animals=len(database.animal.Animal()),
         sessions=len(database.session.Session()),
@@ -103,6 +105,25 @@ def filter_recordings(
     return table[found]
 
 
+def with_counts(database: Database, rows: Iterable[Key]) -> list[Key]:
+    """Return rows of segmentations with their ``n_rois`` and ``n_accepted`` of now.
+
+    Parameters
+    ----------
+    database : Database
+        The connected tables.
+    rows : iterable of dict
+        With the key, and the numbers when the ROIs were found.
+    """
+    now = counts_now(database)
+    found = []
+    for row in rows:
+        key = tuple(str(row[name]) for name in SEGMENTATION)
+        accepted, total = now.get(key, (row["n_accepted"], row["n_rois"]))
+        found.append({**row, "n_accepted": accepted, "n_rois": total})
+    return found
+
+
 def _chosen_segmentations(database: Database) -> list[Key]:
     """Return a segmentation for each recording that has one, last the one that counts.
 
@@ -112,6 +133,7 @@ def _chosen_segmentations(database: Database) -> list[Key]:
     rows = (counted * database.roi.SegmentationTask.proj("submitted")).to_dicts(
         order_by="submitted"
     )
+    rows = with_counts(database, rows)
     chosen = set(database.sample.Sample().to_arrays("segmentation_id"))
     return sorted(rows, key=lambda row: row["segmentation_id"] in chosen)
 

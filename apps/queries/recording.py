@@ -8,8 +8,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from apps.queries.keys import RECORDING, Key
-from apps.queries.project import FACTS
+from apps.queries.project import FACTS, with_counts
 from schemas.connection import Database
+from schemas.roi_states import current_rois
 
 PROJECTIONS = {
     "template": "template",
@@ -84,7 +85,7 @@ def segmentations(database: Database, key: Key) -> list[Key]:
     tasks = database.roi.SegmentationTask * database.roi.SegmentationParams & key
     names = ("n_rois", "n_accepted", "rate_hz", "versions", "settings_used")
     results = (database.roi.Segmentation & key).proj(*names)
-    by_id = {row["segmentation_id"]: row for row in results.to_dicts()}
+    by_id = {row["segmentation_id"]: row for row in with_counts(database, results.to_dicts())}
     found = []
     for task in tasks.to_dicts(order_by="submitted DESC"):
         row = _with_state(database, "segmentation", task, "segmentation_id")
@@ -173,10 +174,10 @@ def projection(database: Database, key: Key, name: str) -> NDArray[Any]:
 
 
 def rois(database: Database, key: Key) -> pd.DataFrame:
-    """List the ROIs of a segmentation with their outlines and numbers, by ``roi_id``."""
-    names = ["roi_id", "accepted", "reason", *ROI_NUMBERS]
+    """List the ROIs of a segmentation as they are now, with outlines and numbers."""
+    names = ["roi_id", "name", "state", "accepted", "reason", *ROI_NUMBERS]
     places = ["centroid_plane_px", "centroid_row_px", "centroid_col_px", "contour_px"]
-    query = (database.roi.Segmentation.Roi & key).proj(*names[1:], *places)
+    query = (current_rois(database) & key).proj(*names[1:], *places)
     table = pd.DataFrame(query.to_dicts(order_by="roi_id"), columns=[*names, *places])
     numbers = (*ROI_NUMBERS[1:], "centroid_plane_px")
     return table.astype({"accepted": bool} | {name: float for name in numbers})

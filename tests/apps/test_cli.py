@@ -22,6 +22,7 @@ STEPS = [
     "seed_inspection",
     "segmentation",
     "trace",
+    "edited_rois",
 ]
 
 
