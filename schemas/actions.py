@@ -5,7 +5,6 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import pandas as pd
 from datajoint.errors import DuplicateError
 
 from schemas.connection import Database
@@ -45,6 +44,9 @@ class Now(NamedTuple):
 
     action: int
     """The newest one; 0: there is none."""
+
+    waiting: frozenset[int] = frozenset()
+    """ROIs that are still to be measured."""
 
     @property
     def next_roi_id(self) -> int:
@@ -190,17 +192,17 @@ def read_now(database: Database, segmentation: Key) -> Now:
     curation = database.curation
     verdicts = (newest_rows(curation.Action.Verdict(), ROI) & key).to_dicts()
     tags = (newest_rows(curation.RoiTag(), (*ROI, "roi_tag_type_id")) & key).to_dicts()
-    roi_ids = [
-        int(roi_id)
+    measured, added = (
+        frozenset(int(roi_id) for roi_id in (table & key).to_arrays("roi_id"))
         for table in (database.roi.Segmentation.Roi(), curation.Edit.Roi())
-        for roi_id in (table & key).to_arrays("roi_id")
-    ]
+    )
     actions = (curation.Action() & key).to_arrays("action")
     return Now(
-        frozenset(roi_ids),
+        measured | added,
         {r["roi_id"]: (r["action"], Verdict(r["state"], r["reason"])) for r in verdicts},
         {(r["roi_id"], r["roi_tag_type_id"]): (r["action"], r["tag"]) for r in tags},
         int(max(actions, default=0)),
+        added - measured,
     )
 
 
@@ -215,6 +217,11 @@ def _check(now: Now, change: Change, seen: int | None) -> None:
         raise ProjectError(
             f"there is no ROI {missing[0]} in this segmentation; its ROIs are 0 to "
             f"{max(now.roi_ids, default=0)}."
+        )
+    waiting = sorted(now.waiting & {roi_id for roi_id, _ in change.tags})
+    if waiting:
+        raise ProjectError(
+            f"ROI {waiting[0]} is still to be measured by: mesmerize work; tag it then."
         )
     if seen is None:
         return
@@ -259,44 +266,3 @@ def _insert(database: Database, key: Key, kind: str, now: Now, change: Change) -
     if change.added:
         curation.Edit().insert1({**key, "n_rois": len(change.added)})
         curation.Edit.Roi().insert([{**key, **row} for row in change.added])
-
-
-def history(database: Database, segmentation: Key) -> pd.DataFrame:
-    """List what was done to the ROIs of a segmentation, the newest first.
-
-    Parameters
-    ----------
-    database : Database
-        The connected tables.
-    segmentation : dict
-        Its key.
-
-    Returns
-    -------
-    DataFrame
-        ``action``, ``kind``, ``note``, ``n_rois`` that it concerns, ``account``, ``made``,
-        ``undoes`` and ``undone``, whether it was.
-    """
-    key = {name: segmentation[name] for name in SEGMENTATION}
-    rows = (database.curation.Action() & key).to_dicts(order_by="action DESC")
-    counts: dict[int, set[int]] = {}
-    tables = (database.curation.Action.Verdict(), database.curation.RoiTag())
-    for table in (*tables, database.curation.Edit.Roi()):
-        for row in (table & key).proj().to_dicts():
-            counts.setdefault(row["action"], set()).add(row["roi_id"])
-    undone = undone_actions(rows)
-    names = ["action", "kind", "note", "n_rois", "account", "made", "undoes", "undone"]
-    facts = [
-        {**row, "n_rois": len(counts.get(row["action"], ())), "undone": row["action"] in undone}
-        for row in rows
-    ]
-    return pd.DataFrame(facts, columns=names)
-
-
-def undone_actions(rows: Iterable[Key]) -> set[int]:
-    """Return which actions are undone now: an undo that was undone itself does not count."""
-    undone: set[int] = set()
-    for row in sorted(rows, key=lambda row: row["action"], reverse=True):
-        if row["undoes"] is not None and row["action"] not in undone:
-            undone.add(row["undoes"])
-    return undone

@@ -5,7 +5,7 @@ import datajoint as dj
 from pipeline.versions import software_versions
 from schemas.edited_rois import edited_rows, fetch_edit
 from schemas.movie_source import movie_source, open_source
-from schemas.project import RoiTagType  # noqa: F401 the table names it
+from schemas.project import RoiTagType
 from schemas.roi import Segmentation, SegmentationParams, SegmentationTask, Trace
 from schemas.roi_rows import rows_at_once
 
@@ -47,8 +47,8 @@ class RoiTag(dj.Manual):
 
     definition = """
     -> Action
+    -> Segmentation.Roi
     -> RoiTagType
-    roi_id : int32                    # of the segmentation, found or added
     ---
     tag : varchar(255)                # empty: none any more
     replaces : int32                  # action with the tag before; 0: there was none
@@ -79,6 +79,7 @@ class Edit(dj.Manual):
         pixels : <blob>                # index in a recorded frame in C order, planes first
         weights : <blob>               # of these pixels, not negative
         origins : json                 # ROIs that it takes the place of
+        tags : json                    # that these agree on: number of the tag type -> tag
         unique index (animal_id, session, trial, segmentation_id, roi_id)
         """
 
@@ -115,3 +116,10 @@ class EditedRois(dj.Computed):
         for table, added in ((Segmentation.Roi, rows.rois), (Trace.Roi, rows.traces)):
             complete = ({**master, **row} for row in added)
             table.insert(complete, chunk_size=at_once, allow_direct_insert=True)
+        kinds = {str(number) for number in RoiTagType().to_arrays("roi_tag_type_id")}
+        RoiTag.insert(
+            {**key, "roi_id": roi_id, "roi_tag_type_id": int(number), "tag": tag, "replaces": 0}
+            for roi_id, tags in rows.tags.items()
+            for number, tag in tags.items()
+            if number in kinds
+        )

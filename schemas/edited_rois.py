@@ -23,7 +23,7 @@ class PackedEdit(NamedTuple):
     """Where they lie."""
 
     facts: str
-    """JSON: ``roi_id``, ``name`` and ``origins`` of each, in their order."""
+    """JSON: ``roi_id``, ``name``, ``origins`` and ``tags`` of each, in their order."""
 
     found: PackedSeeds | None
     """The ROIs that were found; None: they were given, and explain nothing."""
@@ -43,6 +43,9 @@ class EditedRows(NamedTuple):
 
     traces: list[dict[str, Any]]
     """Columns of ``Trace.Roi``."""
+
+    tags: dict[int, dict[str, str]]
+    """Tags by the number of their type, by ROI."""
 
 
 def fetch_edit(task: dict[str, Any], added: Sequence[dict[str, Any]], segmentation: Any) -> Any:
@@ -66,7 +69,7 @@ def fetch_edit(task: dict[str, Any], added: Sequence[dict[str, Any]], segmentati
     is_given = find_method(task["method"]).needs_seeds
     shared = names if is_given else ("decay_time_s", "dff_window_s", "dff_percentile")
     params = {name: task["params"][name] for name in shared if name in task["params"]}
-    facts = [{name: row[name] for name in ("roi_id", "name", "origins")} for row in added]
+    facts = [{name: row[name] for name in ("roi_id", "name", "origins", "tags")} for row in added]
     found, folder = None, ""
     if not is_given:
         n_rois, sources = segmentation.fetch1("n_rois", "sources")
@@ -122,6 +125,7 @@ def edited_rows(movie: Any, edge: Any, edit: PackedEdit) -> EditedRows:
             }
             for row, who in enumerate(own)
         ],
+        {each["roi_id"]: each["tags"] for each in facts},
     )
 
 

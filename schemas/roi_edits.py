@@ -224,12 +224,12 @@ def _edit(
         new = [{**row, "roi_id": now.next_roi_id + n} for n, row in enumerate(rows(now))]
         added[:] = [row["roi_id"] for row in new]
         origins = sorted({roi_id for row in new for roi_id in row["origins"]})
+        new = [{**row, "tags": _shared(now, row["origins"])} for row in new]
         said = ", ".join(map(str, added))
         reason = f"{DONE.get(kind, '')} {said}"
         note = f"{', '.join(map(str, origins))} {reason}".strip()
         return Change(
             verdicts={roi_id: Verdict("rejected", reason) for roi_id in origins},
-            tags={(n, kind_): tag for n in added for kind_, tag in _shared(now, origins).items()},
             added=new,
             note=note,
         )
@@ -239,7 +239,7 @@ def _edit(
 
 
 def _shared(now: Now, roi_ids: Sequence[int]) -> dict[int, str]:
-    """Return the tags that ROIs agree on, by tag type."""
+    """Return the tags that ROIs agree on, by tag type; an added ROI gets them when measured."""
     kinds = {kind for _, kind in now.tags}
     held = {kind: {now.tags.get((n, kind), (0, ""))[1] for n in roi_ids} for kind in kinds}
     return {kind: tags.pop() for kind, tags in held.items() if len(tags) == 1 and tags != {""}}

@@ -26,9 +26,8 @@ def current_rois(database: Database) -> Any:
     Returns
     -------
     query
-        The columns of ``Segmentation.Roi``, whose ``accepted``, 0 or 1, and ``reason`` are those of
-        now, and ``state``, one of `STATES`. Its key is that of ``Segmentation.Roi``; restrict it by
-        it before it is fetched.
+        The columns of ``Segmentation.Roi``, whose ``accepted`` and ``reason`` are those of now, and
+        ``state``, one of `STATES`; restrict it by ``"accepted"``, as text.
     """
     rois = database.roi.Segmentation.Roi()
     others = [
@@ -41,7 +40,7 @@ def current_rois(database: Database) -> Any:
     return both.proj(
         *others,
         state=state,
-        accepted=f"CASE WHEN {state} = 'accepted' THEN 1 ELSE 0 END",
+        accepted=f"({state} = 'accepted')",
         reason="CASE WHEN COALESCE(verdict, '') = '' THEN found_reason ELSE verdict_reason END",
     )
 
@@ -64,7 +63,7 @@ def counts_now(database: Database) -> dict[tuple[str, ...], tuple[int, int]]:
     quote = database.connection.adapter.quote_identifier
     names = ", ".join(map(quote, SEGMENTATION))
     found = database.connection.query(
-        f"SELECT {names}, SUM(accepted), COUNT(*) "
+        f"SELECT {names}, SUM(CASE WHEN accepted THEN 1 ELSE 0 END), COUNT(*) "
         f"FROM ({rois.make_sql([*ROI, 'accepted'])}) AS now_ GROUP BY {names}"
     ).fetchall()
     return {tuple(map(str, row[:-2])): (int(row[-2]), int(row[-1])) for row in found}
@@ -101,10 +100,10 @@ def current_tags(database: Database) -> Any:
     -------
     query
         A row for each ROI and tag type that has one: the key of a ROI, ``roi_tag_type_id``,
-        ``action`` and ``tag``.
+        ``tag``, and ``action`` that gave it.
     """
-    table = database.curation.RoiTag()
-    return (newest_rows(table, (*ROI, "roi_tag_type_id")) & "tag <> ''").proj("tag")
+    newest = newest_rows(database.curation.RoiTag(), (*ROI, "roi_tag_type_id"))
+    return (newest & "tag <> ''").proj("tag")
 
 
 def newest_rows(table: Any, key: Sequence[str]) -> Any:

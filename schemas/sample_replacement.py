@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from pipeline.simulate.score import match_rois
+from schemas.carry_over import carry_over
 from schemas.connection import Database
 from schemas.labels import Key
 from schemas.samples import change_sample, check_segmentation, find_sample
@@ -104,6 +105,8 @@ def replace_segmentation(
 ) -> Replaced:
     """Choose another segmentation for a sample, and keep which ROIs are the same cells.
 
+    What people decided of a ROI, and its tags, move to the ROI that is the same cell.
+
     Parameters
     ----------
     database : Database
@@ -140,6 +143,12 @@ def replace_segmentation(
             {**key, "version": version, "old_roi_id": old, "roi_id": roi, "cosine": cosine}
             for (old, roi), cosine in zip(found.pairs.tolist(), found.cosines, strict=True)
         )
+        if len(found.pairs):
+            both = (
+                {**key, "segmentation_id": row["segmentation_id"]},
+                {**key, "segmentation_id": segmentation_id},
+            )
+            carry_over(database, *both, found.pairs.tolist())
     return found
 
 

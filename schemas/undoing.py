@@ -1,6 +1,7 @@
 """Taking back what was done to ROIs, by an action like others: nothing is ever erased."""
 
-from schemas.actions import Change, Now, Verdict, append, undone_actions
+from schemas.action_history import undone_actions
+from schemas.actions import Change, Now, Verdict, append
 from schemas.connection import Database
 from schemas.roi_states import SEGMENTATION, Key
 from schemas.settings import ProjectError

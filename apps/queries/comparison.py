@@ -51,7 +51,7 @@ def compared(database: Database, one: Key, other: Key) -> pd.DataFrame:
 
 def _rejections(database: Database, key: Key, cells: sparse.csc_array) -> list[str]:
     """Return why the ROIs in the same places were rejected; empty where there is none."""
-    query = current_rois(database) & key & "accepted = 0"
+    query = current_rois(database) & key & "NOT accepted"
     rows = query.proj("pixels", "weights", "reason").to_dicts(order_by="roi_id")
     reasons = [""] * cells.shape[1]
     if rows and reasons:
@@ -65,7 +65,7 @@ def _accepted(
     database: Database, key: Key
 ) -> tuple[NDArray[np.int64], sparse.csc_array, NDArray[np.float32]]:
     """Return numbers, footprints and raw traces of the accepted ROIs of a segmentation."""
-    query = current_rois(database) * database.roi.Trace.Roi & key & "accepted = 1"
+    query = current_rois(database) * database.roi.Trace.Roi & key & "accepted"
     rows = query.proj("pixels", "weights", "raw").to_dicts(order_by="roi_id")
     shape = (database.session.RecordingInfo & key).fetch1("n_planes", "n_rows", "n_cols")
     n_frames = (database.roi.Segmentation & key).fetch1("n_frames")

@@ -9,7 +9,8 @@ from datajoint.errors import DuplicateError
 from apps import queries
 from pipeline.rois import Ellipse, Polygon, rois_of_shapes
 from schemas import actions
-from schemas.actions import history, judge_rois, read_now
+from schemas.action_history import history
+from schemas.actions import judge_rois, read_now
 from schemas.carry_over import carry_over
 from schemas.connection import connect, connect_session
 from schemas.labels import ROI_TAG_TYPE, add_label
@@ -72,6 +73,8 @@ def states(database, segmentation):
 
 def tags(database, segmentation):
     rows = (current_tags(database) & segmentation).to_dicts()
+    with_rois = current_rois(database) * current_tags(database) & segmentation
+    assert len(with_rois) == len(rows)
     return {(row["roi_id"], row["roi_tag_type_id"]): row["tag"] for row in rows}
 
 
@@ -85,10 +88,10 @@ def test_verdicts_are_appended_and_the_newest_counts(lab):
 
     assert list(states(database, key).values()) == ["accepted", "rejected", "accepted", "excluded"]
     rows = (current_rois(database) & key).to_dicts(order_by="roi_id")
-    assert [row["accepted"] for row in rows] == [1, 0, 1, 0]
+    assert [bool(row["accepted"]) for row in rows] == [True, False, True, False]
     assert [row["reason"] for row in rows] == ["", "a vessel", "", "dies in the middle"]
     assert rows[0]["area_px"] == 36
-    assert len(current_rois(database) & key & "accepted = 1") == 2
+    assert len(current_rois(database) & key & "accepted") == 2
     assert len(database.curation.Action.Verdict() & key) == 4
     assert (history(database, key)["kind"] == ["exclude", "accept", "reject"]).all()
     assert history(database, key)["account"].all()
