@@ -6,6 +6,7 @@ import struct
 import cv2
 import h5py
 import numpy as np
+import scipy.io
 import tifffile
 
 
@@ -195,3 +196,88 @@ def write_video(path, movie, *, codec="FFV1", rate=20.0):
     for frame in movie:
         video.write(frame)
     video.release()
+
+
+MES_STEPS = {
+    "AUXo3": ([0, 400, 900, 1500], [0.0, 5.0, 0.02, 2.5]),
+    "Trig": ([100], [3.3]),
+}
+
+
+def mes_settings(movie, *, first_line=3, frame_ms=50.0, steps=MES_STEPS, **changes):
+    """The settings of an image, whose first frame starts 100 ms after the first sample."""
+    folded = {
+        "firstFramePos": first_line,
+        "TransversePixNum": movie.shape[1],
+        "frameTimeLength": frame_ms,
+        "firstFrameStartTime": 100.0,
+        **changes,
+    }
+    auxiliary = {
+        name: {"y": np.array(values, float), "x": np.array([0.0, 1.0])}
+        for name, values in steps.items()
+    }
+    return {
+        "FoldedFrameInfo": {key: value for key, value in folded.items() if value is not None},
+        "MeasurementDate": "2026.11.22. 10:20:30,5",
+        "Comment": "a fish",
+        **auxiliary,
+    }
+
+
+def mes_lines(movie, *, first_line=3, tail=2):
+    """The lines of a scan beside each other: ``(n_cols, n_lines)``, with more at both ends."""
+    lines = movie.reshape(-1, movie.shape[2])
+    pad = [np.full((n, movie.shape[2]), 1, movie.dtype) for n in (first_line, tail)]
+    return np.concatenate([pad[0], lines, pad[1]]).T
+
+
+def struct_array(structs):
+    """Several structs as one variable."""
+    array = np.zeros((1, len(structs)), dtype=[(name, "O") for name in structs[0]])
+    for place, values in enumerate(structs):
+        for name, value in values.items():
+            array[0, place][name] = value
+    return array
+
+
+def write_mes(path, movie, *, channels=1, names=("IF0001",), packed=True, **changes):
+    """Write recordings with SciPy, one more in each pixel of each further channel."""
+    variables = {}
+    for name in names:
+        settings = [
+            {**mes_settings(movie, **changes), "Channel": f"PMT{n}"} for n in range(channels)
+        ]
+        variables["D" + name[1:]] = struct_array(settings)
+        for n in range(channels):
+            variables[f"{name}_{n + 1:04d}"] = mes_lines(movie) + movie.dtype.type(n)
+    scipy.io.savemat(path, variables, appendmat=False, do_compression=packed)
+
+
+def write_mes_73(path, movie, *, channels=1, **changes):
+    """Write a recording as MATLAB 7.3 does: HDF5 behind a header, axes reversed, references."""
+    structs = [{**mes_settings(movie, **changes), "Channel": f"PMT{n}"} for n in range(channels)]
+    with h5py.File(path, "w", userblock_size=512) as file:
+        for n in range(channels):
+            file[f"IF0001_{n + 1:04d}"] = (mes_lines(movie) + movie.dtype.type(n)).T
+        group = file.create_group("DF0001")
+        group.attrs["MATLAB_class"] = np.bytes_("struct")
+        for key in structs[0]:
+            references = [_put_73(file, f"#refs#/{key}{n}", s[key]) for n, s in enumerate(structs)]
+            group.create_dataset(key, data=np.array([references], dtype=h5py.ref_dtype).T)
+    with path.open("r+b") as raw:
+        raw.write(b"MATLAB 7.3 MAT-file".ljust(124) + b"\0\2IM")
+
+
+def _put_73(file, place, value):
+    if isinstance(value, dict):
+        group = file.create_group(place)
+        group.attrs["MATLAB_class"] = np.bytes_("struct")
+        for key, inner in value.items():
+            _put_73(file, f"{place}/{key}", inner)
+        return group.ref
+    is_text = isinstance(value, str)
+    codes_ = np.array([list(map(ord, value))], np.uint16) if is_text else np.atleast_2d(value)
+    file[place] = codes_.T
+    file[place].attrs["MATLAB_class"] = np.bytes_("char" if is_text else "double")
+    return file[place].ref

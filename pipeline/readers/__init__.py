@@ -3,6 +3,7 @@
 from pipeline.readers import (
     hdf5,
     isxd,
+    mes,
     mesc,
     metadata_formats,
     npy,
@@ -24,6 +25,7 @@ __all__ = [
     "hdf5",
     "isxd",
     "mesc",
+    "mes",
     "metadata_formats",
     "npy",
     "nwb",

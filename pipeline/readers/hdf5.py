@@ -1,6 +1,7 @@
 """HDF5 files."""
 
 import math
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -195,5 +196,9 @@ def _check_chunk(where: str, n_bytes: int) -> None:
 
 
 def _reason(error: BaseException) -> str:
-    """Return the first line of what a library said."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    """Return the first line of what a library said, in plain words where it is usual."""
+    said = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    if "signature not found" in said:
+        return "it does not begin as one"
+    cut = re.search(r"truncated file: eof = (\d+).* stored_eof = (\d+)", said)
+    return f"it is cut short: {cut[1]} of {cut[2]} bytes are there" if cut else said

@@ -2,7 +2,8 @@
 
 The layout is that of files written by the vendor's library: frames one after the other, rows
 first, then the footer, a NUL byte, and the length of the footer in the last eight bytes.
-Frames that were dropped, cropped or left blank are told in the footer and not stored.
+Frames that were dropped, cropped or left blank are told in the footer and not stored. The size of
+a pixel there is that of the sensor, not of the tissue, and is left in ``orig_meta``.
 """
 
 import json
@@ -107,7 +108,6 @@ def read_isxd(path: Path, item: str | None) -> list[Stack]:
     dtype = np.dtype(DTYPES[footer["dataType"]])
     check_bytes(path, shape, dtype.itemsize, other=footer_bytes)
     period_s = read_ratio(footer, "timingInfo.period")
-    sizes = {axis.upper(): read_ratio(footer, f"spacingInfo.pixelSize.{axis}") for axis in "yx"}
     return [
         Stack(
             name=path.name,
@@ -116,7 +116,6 @@ def read_isxd(path: Path, item: str | None) -> list[Stack]:
             ),
             axes="TYX",
             rate_hz=check_rate(1 / period_s if period_s else None, path.name),
-            pixel_size_um={axis: size for axis, size in sizes.items() if size},
             metadata={
                 "origin": "Inscopix",
                 "date": _date(footer),

@@ -76,7 +76,7 @@ def _read_beside(path: Path, side: Path) -> Stack:
     return Stack(
         name=path.name,
         array=MappedArray(path, shape, dtype, offset),
-        axes=parse_axes(axes) if isinstance(axes, str) else USUAL_AXES[len(shape)],
+        axes=_axes(axes, side) if isinstance(axes, str) else USUAL_AXES[len(shape)],
         rate_hz=check_rate(told.get("rate_hz"), side.name),
         pixel_size_um=told_by_attributes(told).get("pixel_size_um", {}),
         metadata={
@@ -120,6 +120,13 @@ def _shape(told: dict[str, Any], side: Path) -> tuple[int, ...]:
             f"(frames, [planes,] rows, columns); got {told['shape']!r}."
         )
     return tuple(lengths)
+
+
+def _axes(axes: str, side: Path) -> str:
+    try:
+        return parse_axes(axes)
+    except ValueError as error:
+        raise ValueError(f"in {side.name}, {error}") from error
 
 
 def _dtype(told: dict[str, Any], side: Path) -> np.dtype[Any]:

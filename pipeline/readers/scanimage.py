@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tifffile import TiffFile, matlabstr2py
 
 from pipeline.readers.datasets import is_positive
+from pipeline.readers.header_values import MAX_LENGTH
 from pipeline.readers.ome import DATE_FORMAT
 from pipeline.readers.stack import StoredArray
 
@@ -281,4 +282,4 @@ def _first(settings: Settings, *keys: str) -> Any:
 def _count(settings: Settings, key: str) -> int:
     """Return a count above 0; 0 where there is none that makes sense, as ``Inf``."""
     value = settings.get(key)
-    return int(value) if is_positive(value) and value == int(value) else 0
+    return int(value) if is_positive(value) and value < MAX_LENGTH and value == int(value) else 0

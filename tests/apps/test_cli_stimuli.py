@@ -6,10 +6,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from schemas.ingest import Trial, ingest
 from schemas.settings import PROJECT_VARIABLE
+from schemas.stimuli import stimulus_periods
+from tests.recordings import pattern, write_mes
 
 pytestmark = pytest.mark.db
 
+KEY = {"animal": "m1", "session": "2026-11-22", "trial": "t1"}
 WHERE = ("--animal", "m1", "--session", "2026-11-22", "--trial", "t1")
 
 
@@ -98,3 +102,53 @@ def test_a_real_table_goes_in(mesmerize):
     code, out, _ = mesmerize("stimuli", "import", table, *WHERE, *maps, "--unit", "frames")
     assert code == 0
     assert out.count("do not lie in the recording and are left out") == 3
+
+
+def test_periods_come_from_the_channels_of_a_mes_file(embedded, run_all, mesmerize, monkeypatch):
+    path = embedded.settings.roots["data"] / "fish.mes"
+    write_mes(path, pattern((36, 12, 16)))
+    ingest(Trial(animal="m1", session="2026-11-22", trial="t1"), [path])
+    run_all(embedded)
+    monkeypatch.setenv(PROJECT_VARIABLE, str(embedded.settings.folder))
+    mesmerize("stimuli", "types", "add", "odour")
+    channels = "AUXo3: 4 steps between 0, 2.5, 5 V\nTrig: 1 steps between 3.3 V\n"
+    assert mesmerize("stimuli", "channels", path)[1] == channels
+    options = (*WHERE, "--map", "odour=AUXo3", "--volts", "5=food", "--volts", "2.5=light")
+
+    code, out, _ = mesmerize("stimuli", "import", path, *options)
+
+    assert (code, out) == (0, "odour: 2 periods\n")
+    listed = mesmerize("stimuli", "list", *WHERE)[1].split()
+    assert [word for word in listed if word in ("food", "light")] == ["food", "light"]
+    (periods,) = stimulus_periods(embedded, dict(Trial(**KEY).key))
+    assert periods.table[["start_frame", "stop_frame"]].to_numpy().tolist() == [[6, 16], [28, 36]]
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--map", "odour=AUXo1"), "no auxiliary channel 'AUXo1'; there are: AUXo3, Trig"),
+        (("--map", "odour=AUXo3", "--volts", "x=y"), "--volts is written as 5.0=NAME; got 'x'"),
+        (("--map", "odour=AUXo3", "--volts", "5"), "--volts is written as 5.0=NAME; got '5'"),
+        (("--map", "odour=AUXo3", "--volts", "7=y"), "AUXo3 never has 7 V in this recording"),
+    ],
+)
+def test_what_a_mes_file_does_not_tell_is_refused(mesmerize, tmp_path, options, said):
+    write_mes(tmp_path / "fish.mes", pattern((36, 12, 16)))
+
+    code, _, complaint = mesmerize("stimuli", "import", tmp_path / "fish.mes", *WHERE, *options)
+
+    assert code == 1
+    assert said in " ".join(complaint.split())
+
+
+@pytest.mark.usefixtures("here")
+def test_a_table_needs_its_unit(mesmerize, tmp_path):
+    (tmp_path / "t1.csv").write_text("name,start,end\na,1,2\n")
+
+    complaint = mesmerize("stimuli", "import", tmp_path / "t1.csv", *WHERE, "--map", "odour=name")[
+        2
+    ]
+
+    assert "give --unit s or --unit frames" in " ".join(complaint.split())
