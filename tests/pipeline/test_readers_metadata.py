@@ -115,7 +115,7 @@ def test_rate_that_stands_for_unknown_is_no_rate(tmp_path, movie_path, fps):
 
 
 def test_format_that_is_not_clear_is_refused(tmp_path):
-    listed = "json_minimal, AwesomeImager, inscopix, ome_tiff"
+    listed = "json_minimal, AwesomeImager, inscopix, ome_tiff, miniscope"
     both = write_json(tmp_path / "both.json", MINIMAL | AWESOME)
     with pytest.raises(ValueError, match=r"both.json is not clear \(json_minimal, AwesomeImager\)"):
         read_metadata(both)
