@@ -1,6 +1,7 @@
 """A set of given ROIs on its way from the tables to a computation."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -11,10 +12,14 @@ from numpy.typing import NDArray
 
 from pipeline.extraction.completion import complete_sources
 from pipeline.extraction.measured import counted, measure_rois, sources_of_traces
-from pipeline.extraction.sources import Sources
+from pipeline.extraction.sources import Background, Sources
+from pipeline.rois.given import GIVEN_TRACES
 from schemas.resources import RESOURCES
 from schemas.seeds import PackedSeeds, pack_rows, unpack
 from schemas.store import stored_path
+
+SPATIAL, TEMPORAL = "background_spatial", "background_temporal"
+"""What the background is called beside the traces that came with ROIs."""
 
 
 class PackedSet(NamedTuple):
@@ -77,12 +82,15 @@ def measure_set(movie: Any, params: Any, packed: PackedSet, cropped: Sequence[in
         group: Any = zarr.open_group(packed.traces, mode="r")
         sources = sources_of_traces(
             counted(footprints, weighted=params.weighted),
-            {name: group[name][:] for name in group},
+            {name: group[name][:] for name in group if name in GIVEN_TRACES},
             params,
             rate_hz=movie.require_rate_hz(),
             frame_shape=movie.frame_shape,
             threads=shared["threads"],
         )
+        if TEMPORAL in group:
+            background = _background(group, tuple(packed.footprints.frame_shape), cropped)
+            sources = replace(sources, background=background)
     else:
         sources = measure_rois(movie, params, seeds=footprints, **shared)
         sources = complete_sources(sources, movie, params, **shared)
@@ -94,6 +102,14 @@ def measure_set(movie: Any, params: Any, packed: PackedSet, cropped: Sequence[in
         names=tuple(each["name"] for each in facts),
         quality=sources.quality._replace(**_told(sources, [each["numbers"] for each in facts])),
     )
+
+
+def _background(group: Any, recorded: tuple[int, ...], cropped: Sequence[int]) -> Background:
+    """Return the background that came with ROIs, on the frames of the movie."""
+    widths = (cropped[0], cropped[1], cropped[1])[-len(recorded) :]
+    inner = tuple(slice(width, -width or None) for width in widths)
+    kept = np.arange(math.prod(recorded)).reshape(recorded)[inner].ravel()
+    return Background(group[SPATIAL][:][kept], group[TEMPORAL][:])
 
 
 def _told(sources: Sources, numbers: list[dict[str, float] | None]) -> dict[str, NDArray[Any]]:

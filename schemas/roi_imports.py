@@ -1,5 +1,6 @@
 """ROIs of other programs, from their files into the tables."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -72,7 +73,7 @@ def import_file(
     segmentation = enter_rois(
         database,
         recording,
-        found.rois,
+        replace(found.rois, background=found.background),
         params=_params(database, found),
         motion=motion,
         as_recorded=as_recorded or (motion is None and bool(found.rois.traces)),

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import zarr
+from numpy.typing import NDArray
 
 from pipeline.extraction.manual_params import ManualParams
 from pipeline.extraction.methods import MANUAL, find_method
@@ -17,6 +18,7 @@ from pipeline.params import params_hash
 from pipeline.rois import GivenRois, shape_to_dict
 from schemas.connection import Database
 from schemas.insertion import insert_new
+from schemas.packed_set import SPATIAL, TEMPORAL
 from schemas.params import add_params, find_params
 from schemas.roi import segmentation_id
 from schemas.roi_rows import FOOTPRINTS_AT_ONCE
@@ -191,9 +193,9 @@ def content_hash(rois: GivenRois) -> str:
         for name in ("pixels", "weights"):
             digest.update(row.pop(name).tobytes())
         digest.update(json.dumps(row, sort_keys=True).encode())
-    for name, traces in sorted(rois.traces.items()):
-        digest.update(f"{name} {np.shape(traces)}".encode())
-        digest.update(np.ascontiguousarray(traces, np.float32).tobytes())
+    for name, array in sorted(_arrays(rois).items()):
+        digest.update(f"{name} {array.shape}".encode())
+        digest.update(array.tobytes())
     return digest.hexdigest()[:32]
 
 
@@ -242,8 +244,18 @@ def _keep(database: Database, rois: GivenRois, rois_id: str, stack: ExitStack) -
         traces.insert1({**key, "n_frames": n_frames, "traces": stored})
 
 
+def _arrays(rois: GivenRois) -> dict[str, NDArray[np.float32]]:
+    """Return the traces that came with ROIs, and the background, by what they are called."""
+    arrays = dict(rois.traces)
+    if rois.background is not None:
+        spatial, temporal = rois.background
+        dense = spatial if isinstance(spatial, np.ndarray) else spatial.toarray()
+        arrays |= {SPATIAL: dense, TEMPORAL: temporal}
+    return {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
+
+
 def _save(rois: GivenRois, folder: Path) -> None:
-    """Write the traces that came with ROIs."""
+    """Write the traces that came with ROIs, and the background."""
     group: Any = zarr.open_group(folder, mode="w")
-    for name, traces in rois.traces.items():
-        group.create_array(name, data=np.ascontiguousarray(traces, np.float32))
+    for name, array in _arrays(rois).items():
+        group.create_array(name, data=array)

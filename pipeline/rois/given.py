@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,9 @@ from scipy import sparse
 
 from pipeline.checks import check_one_of
 from pipeline.rois.outlines import Shape, rasterize
+
+if TYPE_CHECKING:  # extraction begins with ROIs: at run time that would be a circle
+    from pipeline.extraction.sources import Background
 
 GIVEN_TRACES = ("raw", "neuropil", "background", "denoised", "dff", "spikes")
 """Traces that may be given; the others are computed."""
@@ -51,6 +55,10 @@ class GivenRois:
     """Traces by their name, of `GIVEN_TRACES`, each ``(n_rois, n_frames)``; empty: they are
     measured in the movie. With some, ``raw`` is among them, the movie is not read, and what is
     missing is computed from these."""
+
+    background: "Background | None" = None
+    """What lies between and under them, on all pixels, where the program with the traces tells
+    it."""
 
     source: str = "drawn"
     """Which program they come from, and its version where it is known."""
@@ -96,9 +104,23 @@ class GivenRois:
         shapes = {np.shape(values) for values in self.traces.values()}
         if self.traces and ("raw" not in self.traces or len(shapes) > 1):
             raise ValueError("of traces that are given, raw must be one, and all be equally long.")
+        self._check_background(shapes)
         if any(len(shape) != len(("n_rois", "n_frames")) or shape[0] != n_rois for shape in shapes):
             raise ValueError(
                 f"traces must be (n_rois, n_frames) of {n_rois} ROIs; got {shapes.pop()}."
+            )
+
+    def _check_background(self, shapes: set[tuple[int, ...]]) -> None:
+        if self.background is None:
+            return
+        spatial, temporal = self.background
+        expected = {
+            (n_courses, n_frames) for n_courses in spatial.shape[1:] for _, n_frames in shapes
+        }
+        if spatial.shape[0] != self.footprints.shape[0] or {temporal.shape} != expected:
+            raise ValueError(
+                "a background must have a value for each pixel and each frame of the traces; got "
+                f"{spatial.shape} and {temporal.shape}."
             )
 
 

@@ -42,7 +42,15 @@ def as_long(rois):
         name: rng.normal(100, 5, (rois.n_rois, N_FRAMES)).astype(np.float32)
         for name in rois.rois.traces
     }
-    return replace(rois, rois=replace(rois.rois, traces=traces), rate_hz=30.0, background=None)
+    background = None
+    if rois.background is not None:
+        temporal = rng.uniform(1, 2, (2, N_FRAMES)).astype(np.float32)
+        background = rois.background._replace(temporal=temporal)
+        under = rois.rois.footprints.T @ background.spatial @ temporal
+        total = np.asarray(rois.rois.footprints.sum(axis=0))[:, np.newaxis]
+        traces["background"] = (under / total).astype(np.float32)
+    given = replace(rois.rois, traces=traces)
+    return replace(rois, rois=given, rate_hz=30.0, background=background)
 
 
 def computed(database, key, path, run_all):
@@ -86,12 +94,14 @@ def test_caiman_goes_in_and_out_and_is_the_same(filled, run_all, tmp_path):
     write_caiman(found, tmp_path / "out.hdf5")
     again = import_rois(tmp_path / "out.hdf5", FRAME)
 
-    for name in ("raw", "denoised", "spikes", "dff"):
+    for name in ("raw", "denoised", "spikes", "dff", "background"):
         close(again.rois.traces[name], rois.rois.traces[name])
     for name in ("snr", "rval"):
         close(again.rois.numbers[name], rois.rois.numbers[name])
     close(again.rois.footprints.toarray(), rois.rois.footprints.toarray())
     np.testing.assert_array_equal(again.accepted, rois.accepted)
+    np.testing.assert_array_equal(again.background.spatial, rois.background.spatial)
+    np.testing.assert_array_equal(again.background.temporal, rois.background.temporal)
 
 
 def test_imagej_goes_in_and_out_and_is_measured_in_the_movie(filled, run_all, simulated, tmp_path):
