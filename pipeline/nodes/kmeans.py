@@ -78,12 +78,22 @@ def kmeans(params: KMeansParams, *, data: Transmission) -> dict[str, Transmissio
     column_info = data.columns()[params.data_column]
     out = data.with_scalar("_KMEANS_DISTANCE", distances, ColumnInfo("numeric", column_info.unit))
     out = out.with_scalar("KMEANS_CLUSTER_LABEL", labels, LABEL)
-    centers = _like(data, params.data_column, fitted.cluster_centers_)
+    centers = like_column(data, params.data_column, fitted.cluster_centers_)
     return {"out": out, "centers": centers_table(data, "_KMEANS_CENTER", centers, labels)}
 
 
-def _like(data: Transmission, name: str, values: NDArray[np.float64]) -> ArrayColumn:
-    """Return arrays with the axis of a column."""
+def like_column(data: Transmission, name: str, values: NDArray[np.float64]) -> ArrayColumn:
+    """Return arrays with the axis of a column.
+
+    Parameters
+    ----------
+    data : Transmission
+        The table.
+    name : str
+        Of the column.
+    values : array, (n_arrays, n_samples)
+        The arrays.
+    """
     if name not in data.arrays:
         return ArrayColumn.of(values, data.columns()[name]._replace(axis="component"))
     source = data.arrays[name]

@@ -30,6 +30,7 @@ def made(traces, **options):
     """Return a table of some traces with tags and stimuli."""
     n_rows = len(traces)
     scalars = {"tag": TAGS[:n_rows], "size": np.arange(n_rows) * 1.5 % 4}
+    scalars["side"] = np.array(["left", "right"] * 6, object)[:n_rows]
     return replace(table_of(traces, **scalars, **options), stimuli=STIMULI)
 
 
@@ -95,6 +96,12 @@ PARAMS = {
     "tuning_curves": {"stimulus_type": "odour", "include_unlabelled": True},
     "manual_df_o_f": {"start_s": 0.0, "stop_s": 1.0},
     "kshape_grid": {"most_clusters": 3, "trials": 2},
+    "lda": {"train_columns": ("_RAW_CURVE", "size"), "label_column": "tag"},
+    "lda_predict": {"train_columns": ("_RAW_CURVE",), "label_column": "tag"},
+    "manifold": {"method": "mds"},
+    "cluster_metrics": {"label_column": "tag"},
+    "proportions": {"x_column": "tag", "y_column": "side"},
+    "cross_correlation": {"max_lag_s": 1.0, "significance": True},
     "iloc": {"start": 1, "stop": 5},
     "select_columns": {"columns": ("_RAW_CURVE", "tag")},
     "select_rows": {"column": "size", "operator": ">", "values": (1,)},
@@ -112,6 +119,7 @@ INPUTS = {
     "inconsistent": lambda table: {"linkage": run("linkage", table)},
     "max_inconsistent": tree_and_links,
     "max_inc_stat": tree_and_links,
+    "lda_predict": lambda table: {"data": table, "train": table},
     "load_file": lambda table: {},
     "normrawminmax": with_levels,
     "merge": lambda table: {"data": [table, run("normalize", table)]},
