@@ -14,6 +14,7 @@ from pipeline.rois import GivenRois, shape_from_dict
 from schemas.connection import Database
 from schemas.labels import Key
 from schemas.roi_sets import frame_shape
+from schemas.roi_states import current_rois, current_tags
 from schemas.settings import ProjectError
 from schemas.store import stored_path
 
@@ -74,44 +75,95 @@ def roi_file_of(database: Database, segmentation: Key) -> RoiFile:
         If it has no ROIs.
     """
     row = (database.roi.Segmentation() & segmentation).fetch1()
-    task = (
-        database.roi.SegmentationTask() * database.roi.SegmentationParams() & segmentation
-    ).fetch1()
-    names = [*FACTS, *Quality._fields]
-    parts = (database.roi.Segmentation.Roi() & segmentation).proj(*names)
-    rois = parts.to_dicts(order_by="roi_id")
+    tasks = database.roi.SegmentationTask() * database.roi.SegmentationParams() & segmentation
+    task = tasks.fetch1()
+    rois = _rows(database, segmentation)
     if not rois:
         raise ProjectError("this segmentation has no ROIs, so there is nothing to export.")
     shape = frame_shape(database, segmentation)
     group: Any = zarr.open_group(stored_path(database.settings, row["sources"]), mode="r")
-    traces = {name: group[name][:] for name in (*TRACES, *OPTIONAL) if name in group}
+    traces = _traces(database, segmentation, group, [r["roi_id"] for r in rois])
+    drawn, told = _given(database, task, rois)
     given = GivenRois(
         footprints=footprints_of([(r["pixels"], r["weights"]) for r in rois], int(np.prod(shape))),
         frame_shape=shape,
         names=tuple(r["name"] or f"roi{r['roi_id']}" for r in rois),
-        shapes=_shapes(database, task),
+        shapes=drawn,
         accepted=np.array([bool(r["accepted"]) for r in rois], np.bool_),
         reasons=tuple(r["reason"] for r in rois),
-        numbers=_numbers(rois) | _told(database, task),
+        numbers=_numbers(rois) | told,
         traces=traces,
         source=_source(database, task, row["versions"]),
     )
     subtracted = task["params"].get("neuropil_coefficient") if "neuropil" in traces else None
     return RoiFile(
         rois=given,
+        tags=_tags(database, segmentation, rois),
         rate_hz=float(row["rate_hz"]),
         neuropil_coefficient=subtracted,
         background=_background(group, shape, _cropped(database, segmentation, row, len(shape))),
     )
 
 
-def _shapes(database: Database, task: Key) -> tuple[Any, ...]:
-    """Return what was drawn, where these ROIs were drawn."""
+def _rows(database: Database, segmentation: Key) -> list[Key]:
+    """Return the ROIs as they are now."""
+    measured = (database.roi.Segmentation.Roi() & segmentation).proj(*FACTS, *Quality._fields)
+    now = (current_rois(database) & segmentation).proj("accepted", "reason")
+    rows = measured.to_dicts(order_by="roi_id")
+    return [
+        {**row, "accepted": state["accepted"], "reason": state["reason"] or ""}
+        for row, state in zip(rows, now.to_dicts(order_by="roi_id"), strict=True)
+    ]
+
+
+def _tags(database: Database, segmentation: Key, rois: list[Key]) -> dict[str, tuple[str, ...]]:
+    """Return the tags of each ROI by the label of their type, "" where it has none."""
+    rows = (current_tags(database) & segmentation).to_dicts()
+    labels = {r["roi_tag_type_id"]: r["label"] for r in database.project.RoiTagType().to_dicts()}
+    found: dict[str, dict[int, str]] = {}
+    for row in rows:
+        found.setdefault(labels[row["roi_tag_type_id"]], {})[row["roi_id"]] = row["tag"]
+    return {
+        label: tuple(tags.get(roi["roi_id"], "") for roi in rois)
+        for label, tags in sorted(found.items())
+    }
+
+
+def _traces(
+    database: Database, segmentation: Key, group: Any, roi_ids: list[int]
+) -> dict[str, NDArray[np.float32]]:
+    """Return the traces; those of ROIs that people added lie in rows of their own."""
+    names = [name for name in (*TRACES, *OPTIONAL) if name in group]
+    n_found = group["raw"].shape[0]
+    kept = [roi_id for roi_id in roi_ids if roi_id < n_found]
+    found = {name: group[name][:][kept] for name in names}
+    added = database.roi.Trace.Roi() & segmentation & f"roi_id >= {n_found}"
+    rows = added.to_dicts(order_by="roi_id")
+    if not rows:
+        return found
+    blank = np.full(found["raw"].shape[1], np.nan, np.float32)
+    return {
+        name: np.concatenate(
+            [traces, [blank if row[name] is None else row[name] for row in rows]], axis=0
+        ).astype(np.float32)
+        for name, traces in found.items()
+    }
+
+
+def _given(
+    database: Database, task: Key, rois: list[Key]
+) -> tuple[tuple[Any, ...], dict[str, NDArray[np.float64]]]:
+    """Return what was drawn, and the numbers that came with ROIs that were imported."""
     if not task["rois_id"]:
-        return ()
-    rows = (database.given.RoiSet.Roi() & {"rois_id": task["rois_id"]}).proj("shape")
-    found = [row["shape"] for row in rows.to_dicts(order_by="roi_id")]
-    return tuple(shape and shape_from_dict(shape) for shape in found) if any(found) else ()
+        return (), {}
+    query = (database.given.RoiSet.Roi() & {"rois_id": task["rois_id"]}).proj("shape", "numbers")
+    rows = {row["roi_id"]: row for row in query.to_dicts()}
+    given = [rows.get(roi["roi_id"], {}) for roi in rois]
+    drawn = tuple(shape_from_dict(r["shape"]) if r.get("shape") else None for r in given)
+    numbers = [row.get("numbers") or {} for row in given]
+    names = sorted({name for each in numbers for name in each})
+    told = {name: np.array([each.get(name, np.nan) for each in numbers]) for name in names}
+    return (drawn if any(drawn) else ()), told
 
 
 def _numbers(rois: list[Key]) -> dict[str, NDArray[np.float64]]:
@@ -121,16 +173,6 @@ def _numbers(rois: list[Key]) -> dict[str, NDArray[np.float64]]:
         for name in Quality._fields
         if any(r[name] is not None for r in rois)
     }
-
-
-def _told(database: Database, task: Key) -> dict[str, NDArray[np.float64]]:
-    """Return the numbers that came with imported ROIs."""
-    if not task["rois_id"]:
-        return {}
-    rows = (database.given.RoiSet.Roi() & {"rois_id": task["rois_id"]}).proj("numbers")
-    told = [row["numbers"] or {} for row in rows.to_dicts(order_by="roi_id")]
-    names = sorted({name for each in told for name in each})
-    return {name: np.array([each.get(name, np.nan) for each in told]) for name in names}
 
 
 def _source(database: Database, task: Key, versions: dict[str, str]) -> str:

@@ -69,7 +69,7 @@ def import_file(
     them. Where it wrote none, as ImageJ, they are measured in the movie.
     """
     found = import_rois(path, frame_shape(database, recording))
-    notes = [*found.left_out, *_about_the_rate(database, recording, found)]
+    notes = [*found.left_out, *_about_the_rate(database, recording, found), *_about_tags(found)]
     segmentation = enter_rois(
         database,
         recording,
@@ -89,6 +89,16 @@ def _about_the_rate(database: Database, recording: Key, found: RoiFile) -> list[
     return [
         f"{found.rois.source} was told {found.rate_hz:g} frames a second, and the recording has "
         f"{rate_hz:g}: what it computed with that, as spikes, is of the other rate."
+    ]
+
+
+def _about_tags(found: RoiFile) -> list[str]:
+    """Tell of tags, which belong to ROIs of a segmentation that is still to be made."""
+    if not found.tags:
+        return []
+    return [
+        f"the file has tags of the types {', '.join(found.tags)}, which are not taken in; tag the "
+        "ROIs when the segmentation is made."
     ]
 
 

@@ -14,9 +14,13 @@ from pipeline.exporters.suite2p import write_suite2p
 from pipeline.importers.registry import import_rois
 from pipeline.roi_file import RoiFile
 from pipeline.rois import GivenRois, Polygon, rois_of_shapes
+from schemas.actions import judge_rois
+from schemas.labels import ROI_TAG_TYPE, add_label
 from schemas.nwb_export import export_nwb
+from schemas.roi_edits import merge_rois
 from schemas.roi_exports import choose_segmentation, roi_file_of
 from schemas.roi_imports import import_file
+from schemas.roi_tags import tag_rois
 from schemas.settings import ProjectError
 from schemas.stimuli import add_stimulus_type, enter_periods, place
 from tests.exchange_scene import some_rois, suite2p_rois
@@ -142,9 +146,38 @@ def test_nwb_goes_out_and_in_and_is_the_same(filled, run_all, tmp_path):
     np.testing.assert_array_equal(again.rois.footprints.toarray(), found.rois.footprints.toarray())
     np.testing.assert_array_equal(again.accepted, found.accepted)
     assert again.names == found.names
+    assert import_file(database, key, tmp_path / "a.nwb").notes == []
     allowed = Importance.BEST_PRACTICE_SUGGESTION
     inspected = inspect_nwbfile(nwbfile_path=tmp_path / "a.nwb")
     assert [m.message for m in inspected if m.importance is not allowed] == []
+
+
+def test_what_people_decided_goes_out(filled, run_all, tmp_path):
+    database, key = filled
+    write_suite2p(as_long(suite2p_rois(FRAME)), tmp_path / "in", mean_image=np.zeros(FRAME))
+    imported, before = computed(database, key, tmp_path / "in", run_all)
+    segmentation = imported.segmentation
+    assert before.accepted.tolist() == [True, False, True, True, False]
+    add_label(database, ROI_TAG_TYPE, "cell type")
+    judge_rois(database, segmentation, [0], "rejected", reason="a vessel")
+    judge_rois(database, segmentation, [1], "accepted")
+    tag_rois(database, segmentation, [1, 3], {"cell type": "pv"})
+    merged = merge_rois(database, segmentation, [2, 3])
+    assert {error for error in (outcome.error for outcome in run_all(database))} == {None}
+
+    found = roi_file_of(database, segmentation)
+
+    assert merged == 5
+    assert found.accepted.tolist() == [False, True, False, False, False, True]
+    assert found.rois.reasons[0] == "a vessel"
+    assert found.tags["cell type"][:4] == ("", "pv", "", "pv")
+    assert {traces.shape for traces in found.rois.traces.values()} == {(6, N_FRAMES)}
+    assert np.isfinite(found.rois.traces["raw"]).all()
+    write_suite2p(found, tmp_path / "out", mean_image=np.zeros(FRAME))
+    assert import_rois(tmp_path / "out", FRAME).accepted.tolist() == found.accepted.tolist()
+    export_nwb(database, key, tmp_path / "a.nwb", told=FACTS, segmentation=segmentation)
+    assert import_rois(tmp_path / "a.nwb", FRAME).tags == {"cell_type": found.tags["cell type"]}
+    assert "cell_type" in import_file(database, key, tmp_path / "a.nwb").notes[0]
 
 
 def test_nwb_asks_for_what_the_tables_lack(filled, tmp_path):
