@@ -132,10 +132,10 @@ def ingest(trial: Trial, paths: Sequence[Path]) -> dict[str, Any]:
             f"trial {trial.trial!r} of animal {trial.animal!r}, session {trial.session}, exists "
             "already; give this movie another trial name."
         )
-    for path in [*(split_item(path)[0] for path in paths), *filter(None, [trial.metadata])]:
-        RESOURCES.get().settings.locate(path)  # nothing outside the data roots is even opened
+    _check_inside(paths)
     paths = movie_files(paths)
     metadata = _metadata_file(trial, paths[0])
+    _check_inside([*paths, *filter(None, [metadata])])
     movie = open_movie(
         list(paths),
         axes=trial.axes,
@@ -147,6 +147,12 @@ def ingest(trial: Trial, paths: Sequence[Path]) -> dict[str, Any]:
     movie.require_rate_hz()
     _insert(trial, list(_file_rows(trial, paths, movie.files, metadata)))
     return dict(trial.key)
+
+
+def _check_inside(paths: Sequence[Path]) -> None:
+    """Refuse what is outside the data roots, or a link that leads there, before it is opened."""
+    for path in paths:
+        RESOURCES.get().settings.locate(split_item(path)[0])
 
 
 def _metadata_file(trial: Trial, movie: Path) -> Path | None:

@@ -70,7 +70,9 @@ def _roots(data: list[str] | None) -> dict[str, str] | None:
 
 
 def ingest(
-    paths: Annotated[list[Path], typer.Argument(help="The movie; its files in order of time.")],
+    paths: Annotated[
+        list[Path], typer.Argument(help="The movie; its files in order of time, or their folder.")
+    ],
     animal: Annotated[str, typer.Option(help="The animal, as the lab calls it.")],
     session: Annotated[
         str, typer.Option(metavar="DATE", help="The day, YYYY-MM-DD; a second one is 2026-11-22b.")
@@ -87,7 +89,10 @@ def ingest(
     ] = None,
     metadata: Annotated[Path | None, typer.Option(help="Metadata file.")] = None,
     metadata_format: Annotated[
-        str | None, typer.Option(help="Its format: json_minimal, AwesomeImager, ome_tiff.")
+        str | None,
+        typer.Option(
+            help="Its format: json_minimal, AwesomeImager, inscopix, ome_tiff, miniscope."
+        ),
     ] = None,
 ) -> None:
     """Take a movie into the project; the file stays where it is.

@@ -38,7 +38,7 @@ class Inflated:
         self._lock = threading.Lock()
         self._marks = [Mark(0, 0, b"", zlib.decompressobj())]
 
-    def read(self, offset: int, n_bytes: int) -> bytes:
+    def read(self, offset: int, n_bytes: int) -> bytearray:
         """Return unpacked bytes.
 
         Parameters
@@ -56,7 +56,7 @@ class Inflated:
         with self._lock:
             return self._read(offset, n_bytes)
 
-    def _read(self, offset: int, n_bytes: int) -> bytes:
+    def _read(self, offset: int, n_bytes: int) -> bytearray:
         mark = max((m for m in self._marks if m.unpacked <= offset), key=lambda m: m.unpacked)
         unpacked, packed, tail, state = *mark[:3], mark.state.copy()
         found = bytearray()
@@ -74,7 +74,7 @@ class Inflated:
                 unpacked += len(piece)
                 tail = state.unconsumed_tail
                 self._mark(Mark(unpacked, packed, tail, state))
-        return bytes(found)
+        return found
 
     def _unpack(self, state: Any, packed: bytes) -> bytes:
         try:

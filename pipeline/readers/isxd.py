@@ -154,8 +154,8 @@ def _check_kind(footer: Mapping[str, Any], name: str) -> None:
     """Refuse what is no movie, or one whose frames belong to several planes or colours."""
     kind = footer.get("type", 0)
     if kind != 0:
-        said = KINDS.get(kind, "file of another kind") if isinstance(kind, int) else "other file"
-        raise ValueError(f"{name} is a {said}, not a movie; give the movie that it was made of.")
+        said = f"a {KINDS[kind]}" if isinstance(kind, int) and kind in KINDS else "something else"
+        raise ValueError(f"{name} is {said}, not a movie; give the movie that it was made of.")
     data_type = footer.get("dataType")
     if not isinstance(data_type, int) or data_type not in DTYPES:
         raise ValueError(

@@ -79,7 +79,7 @@ class Variable(NamedTuple):
         """
         n_bytes = max(0, min(n_bytes, self.n_bytes - offset))
         if isinstance(self.content, Inflated):
-            return self.content.read(self.start + offset, n_bytes)
+            return bytes(self.content.read(self.start + offset, n_bytes))
         with self.content.open("rb") as file:
             file.seek(self.start + offset)
             return file.read(n_bytes)
@@ -150,7 +150,7 @@ def _variable(path: Path, start: int, n_bytes: int, order: str, *, packed: bool)
             raise ValueError(damaged(path, "a packed variable is no array"))
     blank = Variable("", 0, (), order, content, start, n_bytes)
     try:
-        flags, shape, name, _ = _head(blank.read(0, min(HEAD_BYTES, n_bytes)), order)
+        flags, shape, name, _ = _head(blank.read(0, HEAD_BYTES), order)
     except (ValueError, struct.error, IndexError) as error:
         raise ValueError(damaged(path, f"a variable is damaged: {error}")) from error
     return blank._replace(name=name, kind=flags, shape=shape)

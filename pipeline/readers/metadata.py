@@ -29,13 +29,20 @@ class MetadataFormat:
     keys: tuple[str, ...] = ()
     """Keys that a JSON file of this format must have."""
 
+    files: tuple[str, ...] = ()
+    """Names that its files have, where they are not named after the movie."""
+
 
 METADATA_FORMATS: dict[str, MetadataFormat] = {}
 """Every format by its name."""
 
 
 def register_metadata_format(
-    name: str, *, suffixes: tuple[str, ...] = (".json",), keys: tuple[str, ...] = ()
+    name: str,
+    *,
+    suffixes: tuple[str, ...] = (".json",),
+    keys: tuple[str, ...] = (),
+    files: tuple[str, ...] = (),
 ) -> Callable[[MetadataReader], MetadataReader]:
     """Return a decorator that makes a function a metadata format.
 
@@ -47,6 +54,8 @@ def register_metadata_format(
         Suffixes of its files, with the dot.
     keys : tuple of str
         Keys that its JSON files must have, by which they are recognised.
+    files : tuple of str
+        Names that its files have, where they are not named after the movie.
 
     Returns
     -------
@@ -62,7 +71,8 @@ def register_metadata_format(
         raise ValueError(f"there is a metadata format {name!r} already; choose another name.")
 
     def register(reader: MetadataReader) -> MetadataReader:
-        METADATA_FORMATS[name] = MetadataFormat(reader, tuple(map(str.lower, suffixes)), keys)
+        lower = tuple(map(str.lower, suffixes))
+        METADATA_FORMATS[name] = MetadataFormat(reader, lower, keys, files)
         return reader
 
     return register
@@ -125,7 +135,7 @@ def find_metadata(movie: Path, metadata_format: str) -> Path:
     Returns
     -------
     Path
-        The file of the same name with a suffix of the format.
+        The file with a name of the format, or of the movie's name with a suffix of the format.
 
     Raises
     ------
@@ -134,12 +144,15 @@ def find_metadata(movie: Path, metadata_format: str) -> Path:
     ValueError
         If the format is unknown.
     """
-    suffixes = _named(metadata_format).suffixes
-    for path in (movie, *map(movie.with_suffix, suffixes)):
+    found = _named(metadata_format)
+    suffixes = found.suffixes
+    named = map(movie.with_name, found.files)
+    for path in (movie, *named, *map(movie.with_suffix, suffixes)):
         if path.suffix.lower() in suffixes and path.is_file():
             return path
     raise FileNotFoundError(
-        f"there is no {' or '.join(suffixes)} file beside {movie.name} for the metadata format "
+        f"there is no {' or '.join(found.files or suffixes)} file beside {movie.name} for the "
+        "metadata format "
         f"{metadata_format!r}; give its path as metadata."
     )
 

@@ -143,7 +143,7 @@ def _read_ome_xml(path: Path) -> str:
     return xml
 
 
-@register_metadata_format("miniscope", keys=("deviceName", "frameRate"))
+@register_metadata_format("miniscope", keys=("deviceName", "frameRate"), files=("metaData.json",))
 def miniscope(path: Path) -> dict[str, Any]:
     """Read the ``metaData.json`` of a device that the Miniscope software writes.
 

@@ -215,7 +215,7 @@ def refused_or_whole(path):
         ({"dataType": [0]}, "of a kind that cannot be read"),
         ({"dataType": 1}, "is cut short"),
         ({"type": 1}, "is a cell set, not a movie"),
-        ({"type": "x"}, "is a other file|not a movie"),
+        ({"type": "x"}, "is something else, not a movie"),
         ({"timingInfo__dropped": [9]}, "does not tell clearly which frames were dropped"),
         ({"timingInfo__dropped": list(range(7))}, "all of its 7 frames were dropped"),
         ({"timingInfo__cropped": ["3 - 1"]}, "does not tell clearly"),

@@ -136,3 +136,14 @@ def test_metadata_of_a_miniscope(tmp_path, told, fps):
         return
     assert read_metadata(path)["fps"] == fps
     assert read_metadata(path)["origin"] == "Miniscope V4"
+
+
+def test_metadata_of_a_miniscope_are_found_in_its_folder(tmp_path):
+    for number in range(2):
+        write_video(tmp_path / f"{number}.avi", pattern((3, 24, 40), np.uint8), rate=60.0)
+    (tmp_path / "metaData.json").write_text('{"deviceName": "V4", "frameRate": "20FPS"}')
+
+    movie = open_movie(tmp_path, metadata_format="miniscope")
+
+    assert (movie.shape, movie.rate_hz) == ((6, 24, 40), 20)
+    assert movie.metadata["origin"] == "Miniscope V4"

@@ -1,5 +1,7 @@
 """Recordings of every format go in, and what they tell is in the tables."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from pipeline.readers import open_movie
 from schemas.connection import connect
 from schemas.ingest import Trial, ingest
 from schemas.session import movie_arguments
+from schemas.settings import ProjectError
 from tests.recordings import (
     pattern,
     write_isxd,
@@ -85,6 +88,21 @@ def test_a_folder_and_a_side_file_are_rows(make_project):
 def refusing(make_project):
     """One project for all that is refused, because nothing of it stays."""
     return connect(make_project().settings)
+
+
+@pytest.mark.parametrize("kind", ["part", "metadata"])
+def test_a_link_in_a_folder_that_leads_out_is_not_opened(refusing, tmp_path, kind):
+    folder = refusing.settings.roots["data"] / kind
+    folder.mkdir()
+    write_video(tmp_path / "1.avi", MOVIE.astype(np.uint8))
+    write_video(folder / "0.avi", MOVIE.astype(np.uint8))
+    (tmp_path / "m.json").write_text("not opened, else this is told")
+    name, target = ("1.avi", "1.avi") if kind == "part" else ("metaData.json", "m.json")
+    (folder / name).symlink_to(tmp_path / target)
+    asked = "miniscope" if kind == "metadata" else None
+
+    with pytest.raises(ProjectError, match="outside the data roots"):
+        ingest(replace(trial(kind), metadata_format=asked), [folder])
 
 
 @pytest.mark.parametrize("name", FORMATS)
