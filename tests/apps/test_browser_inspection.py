@@ -106,7 +106,7 @@ def test_the_sliders_show_at_once_which_seeds_pass(open_seeds):
     assert before > 0
     assert {slider.label: slider.value for slider in app.slider} == {
         "min_corr": 0.5,
-        "min_pnr": 5.0,
+        "min_pnr": 4.0,
     }
     assert len(app.get("plotly_chart")) == 2
     next(s for s in app.slider if s.label == "min_pnr").set_value(9.0).run()

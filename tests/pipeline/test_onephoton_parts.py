@@ -6,6 +6,7 @@ from scipy import sparse
 
 from pipeline.extraction.background import find_blocks, without_noise
 from pipeline.extraction.field import Field
+from pipeline.extraction.onephoton.haze import find_haze
 from pipeline.extraction.onephoton.images import (
     SeedImages,
     high_pass,
@@ -43,6 +44,7 @@ def haze(n_frames, shape=SHAPE, seed=0):
 def background(lattice, n_frames=0, **changes):
     n_blocks = lattice.usable.size
     values = {
+        "haze": None,
         "ring": None,
         "lattice": lattice,
         "level": np.zeros(N_PIXELS, np.float32),
@@ -161,10 +163,65 @@ def test_a_cell_is_not_predicted_from_the_ring_around_it():
 def test_constant_blocks_predict_nothing_and_are_finite():
     lattice = make_lattice(SHAPE, np.ones(N_PIXELS, bool), (4, 4))
 
-    ring = fit_ring(np.zeros((50, lattice.usable.size), np.float32), lattice, (2.0, 2.0))
+    nothing = np.zeros((50, lattice.usable.size), np.float32)
+    ring = fit_ring(nothing, lattice, (2.0, 2.0))
 
     assert np.isfinite(ring.weights).all()
     assert not ring.predict(np.zeros((3, lattice.usable.size), np.float32)).any()
+
+
+def noisy_blocks(n_frames=400, noise=0.1, n_cells=12):
+    """Haze of three images, cells that each have their own transients, and noise, in blocks."""
+    rng = np.random.default_rng(5)
+    lattice = make_lattice(SHAPE, np.ones(N_PIXELS, bool), (2, 2))
+    light = haze(n_frames)
+    rows, cols = (rng.integers(2, length - 2, n_cells) for length in SHAPE)
+    blobs = np.stack([blob(centre, 1.2).ravel() for centre in zip(rows, cols, strict=True)])
+    cells = 2 * (rng.random((n_frames, n_cells)) < 0.05) @ blobs
+    means = [lattice.means(part.astype(np.float32)) for part in (light, cells)]
+    return lattice, *means, rng.normal(0, noise, means[0].shape).astype(np.float32)
+
+
+def test_haze_is_told_from_noise():
+    lattice, light, _, noise = noisy_blocks()
+
+    found = find_haze(light + noise, lattice, (3.0, 3.0))
+
+    assert len(found.images) == 3
+    error = found.in_blocks(light + noise) - light
+    assert error.std() < 0.2 * noise.std()
+    np.testing.assert_allclose(found.images @ found.images.T, np.eye(3), atol=1e-3)
+
+
+def test_haze_is_told_from_cells():
+    lattice, light, cells, noise = noisy_blocks()
+
+    found = find_haze(light + cells + noise, lattice, (3.0, 3.0))
+
+    explained = found.in_blocks(cells)
+    assert np.square(explained).sum() < 0.15 * np.square(cells).sum()
+    assert np.square(found.in_blocks(light) - light).sum() < 0.01 * np.square(light).sum()
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.1])
+def test_cells_and_noise_are_no_haze(noise):
+    lattice, _, cells, _ = noisy_blocks()
+    more = np.random.default_rng(1).normal(0, 1, cells.shape).astype(np.float32)
+
+    found = find_haze(cells + noise * more, lattice, (3.0, 3.0))
+
+    assert not len(found.images)
+    flat = background(lattice, haze=found)
+    assert not flat.predicted(cells).any()
+
+
+def test_constant_blocks_have_no_haze():
+    lattice = make_lattice(SHAPE, np.ones(N_PIXELS, bool), (4, 4))
+
+    found = find_haze(np.zeros((50, lattice.usable.size), np.float32), lattice, (2.0, 2.0))
+
+    assert found.images.shape == (0, lattice.usable.size)
+    assert (found.noise > 0).all()
 
 
 def test_the_gain_is_the_transmission_of_what_is_above():
@@ -175,13 +232,15 @@ def test_the_gain_is_the_transmission_of_what_is_above():
     movie = np.outer(course, through).astype(np.float32)
     movie += rng.normal(0, 0.05, movie.shape).astype(np.float32)
     lattice = make_lattice(SHAPE, np.ones(N_PIXELS, bool), (3, 3))
-    ring = fit_ring(lattice.means(movie), lattice, (3.0, 3.0))
+    coarse = lattice.means(movie)
+    shared = find_haze(coarse, lattice, (3.0, 3.0))
+    known = {"ring": fit_ring(coarse, lattice, (3.0, 3.0)), "haze": shared}
 
-    flat = background(lattice, 400, ring=ring)
+    flat = background(lattice, 400, **known)
     gain = fit_gain(movie, flat, sparse.csc_array((N_PIXELS, 0), dtype=np.float32))
 
     left = [
-        np.abs(course @ background(lattice, 400, ring=ring, gain=g).subtract(slice(0, 400), movie))
+        np.abs(course @ background(lattice, 400, gain=g, **known).subtract(slice(0, 400), movie))
         / (course @ course)
         for g in (flat.gain, gain)
     ]
@@ -204,9 +263,9 @@ def test_known_cells_are_left_in_the_movie_and_out_of_the_background():
     }
     flat = background(lattice, **known)
     coarse = flat.without_cells(lattice.means(movie), slice(0, 300))
-    ring = fit_ring(coarse, lattice, (2.0, 2.0))
+    shared = find_haze(coarse, lattice, (2.0, 2.0))
 
-    rest = background(lattice, ring=ring, **known).subtract(slice(0, 300), movie)
+    rest = background(lattice, haze=shared, **known).subtract(slice(0, 300), movie)
 
     expected = (footprint @ trace).T
     assert np.abs(rest - expected).std() < 0.05 * light.std()

@@ -1,8 +1,8 @@
 """CNMF-E: constrained non-negative matrix factorisation of one-photon movies.
 
-The movie is modelled as footprints times calcium, plus a background in which each place follows
-the ring around it, plus noise. Every step streams the movie; what is kept in memory does not grow
-with it, apart from the traces.
+The movie is modelled as footprints times calcium, plus a background, plus noise. As long as no cell
+is known, each place of the background follows the ring around it; then it is the haze that places
+further apart than a cell share. What is kept in memory does not grow with the movie.
 
 References
 ----------

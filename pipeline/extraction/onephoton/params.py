@@ -40,7 +40,7 @@ class CnmfeParams:
     min_corr: float = 0.5
     """Smallest correlation of a seed with its neighbours in the filtered movie, 0 to 1."""
 
-    min_pnr: float = 5.0
+    min_pnr: float = 4.0
     """Smallest ratio of peak to noise at a seed in the filtered movie, which is averaged over bins
     of 0.4 decay times."""
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from pipeline.extraction.onephoton.haze import Haze
 from pipeline.extraction.onephoton.lattice import (
     Lattice,
     ring_members,
@@ -96,10 +97,14 @@ def fit_ring(
 
 @dataclass(frozen=True, kw_only=True)
 class RingBackground:
-    """The background of every pixel: ``level + gain * interpolated(ring prediction)``."""
+    """The background of every pixel: ``level + gain * interpolated(fluctuation of blocks)``."""
+
+    haze: Haze | None
+    """What blocks share; None: the background is constant."""
 
     ring: Ring | None
-    """How the blocks follow each other; None: the background is constant."""
+    """How the blocks follow each other, as long as no cell is known: what a block itself does may
+    be a cell. None: the haze of a block is its own."""
 
     lattice: Lattice
     """Blocks of the pixels."""
@@ -126,8 +131,13 @@ class RingBackground:
 
     def prediction(self, frames: slice, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the fluctuation of the background of each block, ``(n_images, n_blocks)``."""
-        coarse = self.without_cells(self.lattice.means(images), frames)
-        return self.ring.predict(coarse) if self.ring else np.zeros_like(coarse)
+        return self.predicted(self.without_cells(self.lattice.means(images), frames))
+
+    def predicted(self, coarse: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the fluctuation of the background from that of blocks without cells."""
+        if not (self.haze and len(self.haze.images)):
+            return np.zeros_like(coarse)
+        return self.ring.predict(coarse) if self.ring else self.haze.in_blocks(coarse)
 
     def subtract(self, frames: slice, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return frames ``(n_images, n_pixels)`` without background."""

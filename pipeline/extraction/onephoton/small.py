@@ -10,6 +10,7 @@ from scipy import sparse
 
 from pipeline.blocks import Progress
 from pipeline.extraction.field import Field
+from pipeline.extraction.onephoton.haze import find_haze
 from pipeline.extraction.onephoton.images import noise_of
 from pipeline.extraction.onephoton.lattice import Lattice, make_lattice
 from pipeline.extraction.onephoton.params import CnmfeParams
@@ -101,10 +102,13 @@ class SmallMovie:
         """
         flat = _flat_background(self.lattice, self.mean, cells)
         if like:
-            return replace(flat, ring=like.ring, gain=like.gain)
+            return replace(flat, haze=like.haze, ring=like.ring, gain=like.gain)
         coarse = flat.without_cells(self.coarse, slice(None))
-        ring = fit_ring(coarse, self.lattice, self.radius_blocks)
-        background = replace(flat, ring=ring)
+        haze = find_haze(coarse, self.lattice, self.radius_blocks)
+        background = replace(flat, haze=haze)
+        if not cells.calcium.any():
+            ring = fit_ring(coarse, self.lattice, self.radius_blocks)
+            background = replace(background, ring=ring)
         return replace(background, gain=fit_gain(self.frames, background, cells.footprints))
 
     def shrunk(self, cells: Cells) -> Cells:
@@ -128,7 +132,8 @@ class SmallMovie:
         rows, cols = (a * b for a, b in zip(self.block_px, self.grid.bin_px, strict=True))
         lattice = make_lattice(field.frame_shape, field.usable, (rows, cols))
         flat = _flat_background(lattice, self.survey.mean, cells)
-        return replace(flat, ring=fitted.ring, gain=fitted.gain[self.grid.cell_of_pixel])
+        gain = fitted.gain[self.grid.cell_of_pixel]
+        return replace(flat, haze=fitted.haze, ring=fitted.ring, gain=gain)
 
 
 def prepare_small(
@@ -246,6 +251,7 @@ def _flat_background(lattice: Lattice, mean: NDArray[np.float32], cells: Cells) 
     """Return a background that does not fluctuate, given the mean of the movie and the cells."""
     average = cells.calcium.mean(axis=1)
     return RingBackground(
+        haze=None,
         ring=None,
         lattice=lattice,
         level=(mean - cells.footprints @ average).astype(np.float32),

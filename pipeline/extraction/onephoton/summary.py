@@ -105,7 +105,7 @@ def _axis_matrix(axis: Axis) -> sparse.csr_array:
 def _leading_images(small: SmallMovie, background: RingBackground) -> NDArray[np.float32]:
     """Return the images on blocks that hold most of the fluctuation, orthonormal."""
     coarse = small.coarse - small.coarse.mean(axis=0)
-    fluctuation = background.ring.predict(coarse) if background.ring else coarse
+    fluctuation = background.predicted(coarse)
     fluctuation = fluctuation[:: -(-len(fluctuation) // MAX_FIT_FRAMES)].astype(np.float64)
     # a product of frames is smaller than one of blocks, and has the same leading vectors
     power, courses = np.linalg.eigh(fluctuation @ fluctuation.T)
