@@ -153,6 +153,8 @@ def _of_images(
 
     In a frame that is no square this shows.
     """
+    if masks.dtype.kind not in "fiub":
+        raise ValueError("its masks are no numbers; the file is damaged.")
     size, note = tuple(masks.shape[1:]), None
     x_first = size == frame_shape[::-1]
     if not x_first and size != frame_shape:

@@ -13,10 +13,13 @@ from roifile import ROI_TYPE, ImagejRoi
 
 from pipeline.exporters.caiman import write_caiman
 from pipeline.exporters.imagej import write_imagej
+from pipeline.exporters.nwb import write_nwb
+from pipeline.exporters.nwb_facts import facts_from
 from pipeline.exporters.suite2p import write_suite2p
 from pipeline.importers.pickles import read_npy, read_pickle
 from pipeline.importers.registry import import_rois
 from tests.exchange_scene import some_rois, suite2p_rois
+from tests.pipeline.test_nwb import FACTS, recording
 
 SHAPE = (20, 30)
 
@@ -399,3 +402,50 @@ def test_results_beside_a_batch_are_named(tmp_path, caiman):
 def test_rois_of_other_frames_are_refused(folder, caiman, shape):
     refuses(folder, shape)
     refuses(caiman, shape)
+
+
+@pytest.fixture
+def nwb(tmp_path):
+    """A file of NWB."""
+    write_nwb(recording(corrected=None), facts_from(FACTS), tmp_path / "a.nwb")
+    return tmp_path / "a.nwb"
+
+
+TABLE = "processing/ophys/ImageSegmentation/PlaneSegmentation"
+RAW = "processing/ophys/Fluorescence/RoiResponseSeries"
+NWB_DAMAGE = {
+    "no table": (TABLE, None),
+    "no masks": (f"{TABLE}/image_mask", None),
+    "masks of another frame": (f"{TABLE}/image_mask", np.zeros((5, 31, 20))),
+    "masks of one axis": (f"{TABLE}/image_mask", np.zeros(5)),
+    "masks of NaN": (f"{TABLE}/image_mask", np.full((5, 30, 20), np.nan)),
+    "masks below 0": (f"{TABLE}/image_mask", np.full((5, 30, 20), -1.0)),
+    "masks of nothing": (f"{TABLE}/image_mask", np.zeros((5, 30, 20))),
+    "masks of text": (f"{TABLE}/image_mask", np.full((5, 30, 20), b"a")),
+    "traces of other ROIs": (f"{RAW}/data", np.zeros((50, 4))),
+    "traces of one axis": (f"{RAW}/data", np.zeros(50)),
+    "traces of other frames": (f"{RAW}/data", np.zeros((49, 5))),
+    "no traces in their series": (f"{RAW}/data", None),
+    "no raw traces": (RAW, None),
+    "a series of no ROIs": (f"{RAW}/rois", None),
+    "a rate of 0": (f"{RAW}/starting_time", None),
+}
+
+
+@pytest.mark.parametrize(("name", "value"), NWB_DAMAGE.values(), ids=NWB_DAMAGE)
+def test_a_damaged_file_of_nwb_is_refused(nwb, name, value):
+    with h5py.File(nwb, "r+") as file:
+        if name.endswith("starting_time"):
+            for series in file["processing/ophys/Fluorescence"].values():
+                series["starting_time"].attrs["rate"] = 0.0
+            file["processing/ophys/DfOverF/RoiResponseSeries/starting_time"].attrs["rate"] = 0.0
+        else:
+            replaced(file, name, value)
+    refuses(nwb)
+
+
+@pytest.mark.parametrize("keep", [0, 100, 3000, 0.5, 0.9])
+def test_a_file_of_nwb_that_is_cut_off_is_refused(nwb, keep):
+    data = nwb.read_bytes()
+    nwb.write_bytes(data[: keep if isinstance(keep, int) else int(keep * len(data))])
+    refuses(nwb)
