@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from apps import queries
+from apps.browser.download_view import offer_rois
 from apps.browser.session import with_database
 from schemas.connection import Database
 
@@ -30,6 +31,8 @@ def show_details(database: Database, key: queries.Key) -> None:
         _show_task(f"Motion correction '{row['name']}'", row, versions)
     for row in queries.segmentations(database, key):
         _show_task(f"Segmentation {row['method']} '{row['name']}'", row, row.get("versions"))
+        if row["state"] == "done":
+            offer_rois(row["key"], "-".join([*key.values(), row["name"]]))
     facts = queries.movie_facts(database, key)
     if facts:
         st.subheader("Metadata of the movie")

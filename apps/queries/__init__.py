@@ -2,6 +2,7 @@
 
 from apps.queries.comparison import compared
 from apps.queries.depth import outlines_in_plane
+from apps.queries.exports import imagej_archive
 from apps.queries.frames import corrected_movie, recorded_movie
 from apps.queries.inspection import Inspected, inspection, inspections
 from apps.queries.jobs import history, log_tail, queued, workers
@@ -48,6 +49,7 @@ __all__ = [
     "filter_recordings",
     "frame_limits",
     "history",
+    "imagej_archive",
     "inspection",
     "inspections",
     "job_state",

@@ -1,0 +1,26 @@
+"""ROIs as files of other programs."""
+
+import tempfile
+from pathlib import Path
+
+from apps.queries.keys import Key
+from schemas.connection import Database
+from schemas.roi_exports import roi_file_of
+
+
+def imagej_archive(database: Database, segmentation: Key) -> bytes:
+    """Return the ROIs of a segmentation as ImageJ's ROI Manager opens them.
+
+    Raises
+    ------
+    ProjectError
+        If there is no ROI.
+    ValueError
+        If one reaches through planes.
+    """
+    from pipeline.exporters.imagej import write_imagej
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rois.zip"
+        write_imagej(roi_file_of(database, segmentation), path)
+        return path.read_bytes()
