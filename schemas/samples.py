@@ -1,6 +1,7 @@
 """Samples of a project: made, changed, removed and brought back; every change is a version."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -238,7 +239,8 @@ def undo_sample(database: Database, sample_id: str, *, after: int | None = None)
         If nothing was changed, its segmentation was deleted meanwhile, or somebody else has
         changed the sample since that version.
     """
-    with database.connection.transaction:
+    connection = database.connection
+    with nullcontext() if connection.in_transaction else connection.transaction:
         row = find_sample(database, sample_id)
         before = state_before(database, row)
         check_segmentation(database, row, before["segmentation_id"])

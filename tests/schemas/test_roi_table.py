@@ -9,9 +9,13 @@ import pytest
 
 from benchmarks.planted_rois import plant_rois, plant_samples
 from pipeline.filters import All, Column, Columns, Condition, pandas_form, parse_filter
+from schemas.actions import judge_rois
 from schemas.custom_columns import add_custom_column
+from schemas.labels import ROI_TAG_TYPE, add_label
 from schemas.roi_table import KEY, Page, count_rois, fetch_rois, roi_table
+from schemas.roi_tags import tag_rois
 from schemas.stimuli import add_stimulus_type
+from schemas.undoing import undo_action
 from tests.filter_reference import (
     TEXTS,
     fulfils,
@@ -23,6 +27,8 @@ from tests.filter_reference import (
 
 pytestmark = pytest.mark.db
 N_FILTERS = 150
+TAG_TYPES = ("region", "cell type")
+TAGS = [text for text in TEXTS if text == text.strip() and text.isprintable()]
 CUSTOM = {"str": "pr", "int": 3, "float": None, "bool": True}
 """Kinds of custom columns, and what samples have that nobody gave a value."""
 
@@ -36,6 +42,8 @@ def lab(make_project, address):
     for kind, default in CUSTOM.items():
         add_custom_column(database, f"a {kind}", kind, default)
     add_stimulus_type(database, "odour")
+    for label in TAG_TYPES:
+        add_label(database, ROI_TAG_TYPE, label)
     days = {row["animal_id"]: row["session_date"] for row in database.session.Session().to_dicts()}
     animals = {row["animal_id"]: row for row in database.animal.Animal().to_dicts()}
     about = {key["segmentation_id"]: _annotate(database, key, rng) for key in segmentations}
@@ -44,7 +52,28 @@ def lab(make_project, address):
         own = {name: animals[row["animal_id"]][name] for name in ("species", "genotype", "sex")}
         own["session_date"] = pd.Timestamp(days[row["animal_id"]])
         whole.append({**row, **own, **about[row["segmentation_id"]], "centroid_plane_px": None})
+    for key in segmentations:
+        _decide(database, key, [row for row in whole if key.items() <= row.items()], rng)
     return database, whole
+
+
+def _decide(database, key, rows, rng):
+    """Tag and judge ROIs of a segmentation, some of them twice, and undo the last verdict."""
+    for row in rows:
+        row["state"] = "accepted" if row["accepted"] else "rejected"
+        row.update({f"tag.{label}": None for label in TAG_TYPES})
+    for label in TAG_TYPES:
+        for _ in range(6):
+            row = rows[rng.integers(len(rows))]
+            tag = str(rng.choice(TAGS))
+            tag_rois(database, key, [row["roi_id"]], {label: tag})
+            row[f"tag.{label}"] = tag or None
+    for state in ("excluded", "accepted", "rejected"):
+        row = rows[rng.integers(len(rows))]
+        judge_rois(database, key, [row["roi_id"]], state, reason=f"'{state}'")
+        row.update(state=state, accepted=state == "accepted", reason=f"'{state}'")
+    judge_rois(database, key, [row["roi_id"] for row in rows], "rejected")
+    undo_action(database, key)
 
 
 def _annotate(database, key, rng):
@@ -141,7 +170,16 @@ def test_the_pandas_form_chooses_the_same_rows(lab):
     values = {name: numbers_of([row[name] for row in rows]) for name in numbers}
     columns = Columns(
         table.columns.by_name[name]
-        for name in (*numbers, "comments", "reason", "custom.a str", "accepted", "stimulus.odour")
+        for name in (
+            *numbers,
+            "comments",
+            "reason",
+            "custom.a str",
+            "accepted",
+            "stimulus.odour",
+            "tag.region",
+            "state",
+        )
     )
     for _ in range(N_FILTERS):
         tree = random_filter(columns, values, rng)
