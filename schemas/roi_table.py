@@ -169,6 +169,38 @@ def fetch_samples(table: RoiTable, query: Any) -> pd.DataFrame:
     return with_stimuli(table.database, with_custom(table.database, found))
 
 
+def values_of(table: RoiTable, name: str, limit: int) -> list[str]:
+    """Return texts that a column holds, the most frequent first.
+
+    Parameters
+    ----------
+    table : RoiTable
+        The table of all ROIs.
+    name : str
+        Full name of a column of texts or of lists.
+    limit : int
+        How many at most.
+    """
+    source, found = table.sources[name], []
+    if source.rows is not None:
+        found += _frequent(table, source.rows, source.value, limit)
+    if source.rows is None or name in OWN:
+        found += _frequent(table, table.query, source.default or source.value, limit)
+    return list(dict.fromkeys(found))[:limit]
+
+
+def _frequent(table: RoiTable, query: Any, value: str, limit: int) -> list[str]:
+    """Return the texts of a query that are most frequent; to the server, letters must differ."""
+    if table.database.connection.adapter.backend == "mysql":
+        value = f"CONVERT({value} USING utf8mb4) COLLATE utf8mb4_0900_bin"
+    statement = (
+        f"SELECT {value}, COUNT(*) FROM ({query.make_sql()}) AS found "
+        f"GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {limit:d}"
+    )
+    rows = table.database.connection.query(statement).fetchall()
+    return [str(text) for text, _ in rows if text]
+
+
 def _types() -> dict[str, Any]:
     """Return the types of the columns in a table of pandas."""
     types: dict[str, Any] = {name: float for name, (kind, _) in OWN.items() if kind == "number"}

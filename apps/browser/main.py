@@ -15,6 +15,7 @@ PAGES = {
     "home.py": ("Home", ":material/home:"),
     "recordings.py": ("Recordings", ":material/movie:"),
     "samples.py": ("Samples", ":material/science:"),
+    "browse.py": ("Browser", ":material/filter_alt:"),
     "jobs.py": ("Jobs", ":material/checklist:"),
     "configuration.py": ("Configuration", ":material/settings:"),
     "recording.py": ("Recording", ":material/blur_on:"),

@@ -134,6 +134,23 @@ def watching_database(show: Callable[..., None]) -> Callable[..., None]:
     return _guarded(show, is_use=False)
 
 
+def holding_session(fetch: Callable[[], Any]) -> Callable[[], Any]:
+    """Let a function that Streamlit calls when it likes wait for the page to be made.
+
+    Parameters
+    ----------
+    fetch : callable
+        Asks the session's database, and calls nothing of Streamlit.
+    """
+    lock = _session_lock()
+
+    def held() -> Any:
+        with lock:
+            return fetch()
+
+    return held
+
+
 def _guarded(show: Callable[..., None], *, is_use: bool) -> Callable[..., None]:
     """Connect, run, and say what goes wrong."""
 
