@@ -35,12 +35,14 @@ def show(database: Database) -> None:
     query = chosen_rois(table, text, parent)
     count = count_rois(table, query)
     _say(count, known, parent, text)
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        view = st.segmented_control(
+            "Show", list(VIEWS), default="ROIs", required=True, key="show", width=220
+        )
         keep_dataset(database, text, parent, count)
         offer_table("ROIs", lambda: fetch_rois(table, query), disabled=not count.rois)
     if parent:
         show_history(database, parent)
-    view = st.segmented_control("Show", list(VIEWS), default="ROIs", required=True, key="show")
     if count.rois:
         VIEWS[view](table, query, f"{parent or ''} {text}", count)
 

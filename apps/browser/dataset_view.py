@@ -96,8 +96,10 @@ def show_history(database: Database, name: str) -> None:
     found = describe_dataset(database, name)
     with st.expander(f"How {name} was chosen"):
         st.caption(f"Made by {found.account}, {found.made:%Y-%m-%d %H:%M}; {found.checksum[:12]}")
+        with_sql = st.toggle("with SQL, as it ran", key="with SQL")
         for step in found.history:
             st.markdown(f"**{step.n_rois:,} ROIs**")
             st.code(step.filter_text or "all ROIs of samples", language=None)
             st.code(step.pandas, language="python", wrap_lines=True)
-            st.code(step.sql, language="sql", wrap_lines=True)
+            if with_sql:
+                st.code(step.sql, language="sql", wrap_lines=True)

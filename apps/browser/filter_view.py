@@ -115,11 +115,12 @@ def _explain(table: RoiTable) -> None:
         "What you write is searched as it stands, in upper and lower case: dots and stars are "
         'not special. Texts with `and`, `or` or brackets stand in `"quotes"`.'
     )
-    examples: Any = {"filter": list(EXAMPLES), "finds": list(EXAMPLES.values())}
+    written = [f"`{example}`" for example in EXAMPLES]
+    examples: Any = {"filter": written, "finds": list(EXAMPLES.values())}
     st.table(pd.DataFrame(examples).set_index("filter"))
     st.caption(
-        "After a colon also: $NOT: $STR=: $STR!=: $>: $<: $>=: $<=: $RE: $NOTRE: $ANYCASE: "
-        "$ANYCASE=:  · `and` binds closer than `or`"
+        "After a colon also: `$NOT:` `$STR=:` `$STR!=:` `$>:` `$<:` `$>=:` `$<=:` `$RE:` "
+        "`$NOTRE:` `$ANYCASE:` `$ANYCASE=:` · `and` binds closer than `or`"
     )
     rows = [
         {"column": short_name(column.name), "holds": KINDS[column.kind], "meaning": column.help}

@@ -10,6 +10,7 @@ from apps.browser.session import why_not, with_database
 from pipeline.filters import short_name
 from schemas.connection import Database
 
+HEIGHT_PX, ROW_PX = 560, 35
 EDITING = "analyst"
 """The role that it takes to edit."""
 
@@ -58,6 +59,7 @@ def show_editor(
         column_order=list(config),
         column_config=config,
         key=table,
+        height=min(HEIGHT_PX, ROW_PX * (len(shown) + 1) + 3),
         placeholder="",
     )
     edits = st.session_state[table]["edited_rows"]

@@ -127,6 +127,7 @@ def test_a_missing_value_fulfils_no_condition_and_every_negation():
         ("", All()),
         ("  \n\n ", All()),
         ("snr > 5", Condition("snr", "above", (5,))),
+        ("snr ≥ 5", Condition("snr", "at least", (5,))),
         ("snr>-.5", Condition("snr", "above", (-0.5,))),
         ("dose > 5 ", FilterError),
         ("custom.dose = 5", Condition("custom.dose", "equals", (5,))),
