@@ -239,8 +239,7 @@ def undo_sample(database: Database, sample_id: str, *, after: int | None = None)
         If nothing was changed, its segmentation was deleted meanwhile, or somebody else has
         changed the sample since that version.
     """
-    connection = database.connection
-    with nullcontext() if connection.in_transaction else connection.transaction:
+    with nullcontext() if database.connection.in_transaction else database.connection.transaction:
         row = find_sample(database, sample_id)
         before = state_before(database, row)
         check_segmentation(database, row, before["segmentation_id"])
