@@ -129,3 +129,53 @@ def _rois(key: dict[str, Any], n_rois: int, rng: np.random.Generator) -> Iterato
             "area_px": int(rng.integers(20, 300)),
             **numbers,
         }
+
+
+def copy_rois(database: Database, source: dict[str, Any], targets: list[dict[str, Any]]) -> None:
+    """Give segmentations the ROIs of another one, from table to table inside the server.
+
+    Parameters
+    ----------
+    database : Database
+        The connected tables.
+    source : dict
+        Key of the segmentation that has ROIs.
+    targets : list of dict
+        Keys of those that get the same.
+    """
+    table = database.roi.Segmentation.Roi()
+    quote = database.connection.adapter.quote_identifier
+    names = [name for name in table.heading.names if name not in source]
+    own, others = ", ".join(map(quote, source)), ", ".join(map(quote, names))
+    for target in targets:
+        values = ", ".join(f"'{value}'" for value in target.values())
+        database.connection.query(
+            f"INSERT INTO {table.full_table_name} ({own}, {others}) SELECT {values}, {others} "
+            f"FROM {table.full_table_name} WHERE {quote('segmentation_id')} = %s",
+            args=(source["segmentation_id"],),
+        )
+
+
+def tag_half(database: Database, segmentations: list[dict[str, Any]]) -> None:
+    """Tag every second ROI by the first tag type, and exclude every tenth.
+
+    Parameters
+    ----------
+    database : Database
+        The connected tables.
+    segmentations : list of dict
+        Their keys.
+    """
+    curation, rois = database.curation, database.roi.Segmentation.Roi
+    facts = {"action": 1, "kind": "tag", "account": "me"}
+    curation.Action().insert({**key, **facts} for key in segmentations)
+    tags = ("pr", "palp", "aten")
+    for remainder, tag in enumerate(tags):
+        chosen = rois() & f"MOD(roi_id, 6) = {2 * remainder}"
+        curation.RoiTag().insert(
+            chosen.proj(action="1", roi_tag_type_id="1", tag=f"'{tag}'", replaces="0")
+        )
+    tenth = rois() & "MOD(roi_id, 10) = 0"
+    curation.Action.Verdict().insert(
+        tenth.proj(action="1", state="'excluded'", replaces="0"), ignore_extra_fields=True
+    )
