@@ -144,6 +144,9 @@ print(json.dumps(dict(motion_s=motion_s, extraction_s=seconds, peak_mb=peak_mb))
 """
 
 
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+"""What CaImAn advises for the libraries below it, whose threads get into each other's way."""
+
 FIGURES = ("motion_s", "extraction_s", "peak_mb", "f1", "cosine", "r_raw", "r_denoised")
 LOW_IS_BAD = ("f1", "cosine", "r_raw", "r_denoised")
 
@@ -213,15 +216,17 @@ def measure_scene(
     for name, interpreter, script, more in programs:
         out = folder / name
         out.mkdir()
-        measured = _run([interpreter, "-c", script, str(file), str(out), *more], name)
+        command = [interpreter, "-c", script, str(file), str(out), *more]
+        measured = _run(command, name, ONE_THREAD if name == "caiman" else {})
         if measured is not None:
             figures.append((name, measured | _accuracy(truth, out)))
     return figures
 
 
-def _run(command: list[str], name: str) -> dict[str, float] | None:
+def _run(command: list[str], name: str, variables: dict[str, str]) -> dict[str, float] | None:
     """Run a program in a process of its own; None and a line if it fails."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    environment = os.environ | variables
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
         print(f"{name} failed: {done.stderr.strip().splitlines()[-1:]}")
         return None

@@ -7,6 +7,9 @@ from dataclasses import asdict, fields
 from typing import Any, TypeVar
 
 Params = TypeVar("Params")
+ADDED_LATER = {"added_later": True}
+"""Metadata of a field that came when sets without it were stored: by default it has no part in the
+hash, so that these keep their names."""
 
 
 def params_to_dict(params: Any) -> dict[str, Any]:
@@ -70,7 +73,11 @@ def params_hash(params: Any) -> str:
     Returns
     -------
     str
-        The hash of the class name and all values.
+        The hash of the class name and all values, but for those of `ADDED_LATER`.
     """
-    text = json.dumps([type(params).__name__, params_to_dict(params)], sort_keys=True)
+    values = params_to_dict(params)
+    for field in fields(params):
+        if field.metadata == ADDED_LATER and getattr(params, field.name) == field.default:
+            del values[field.name]
+    text = json.dumps([type(params).__name__, values], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -22,6 +22,8 @@ SAME_MEANING = {
     "border_pix": "border_px",
 }
 
+PROCESSES = "sparse_nmf"
+
 IGNORED = {
     "K": "the number of cells is found",
     **dict.fromkeys(("nb", "gnb", "nb_patch"), "the background of each place is its own"),
@@ -29,7 +31,7 @@ IGNORED = {
         ("rf", "stride", "stride_cnmf", "use_patches"), "patches follow from the memory, if needed"
     ),
     **dict.fromkeys(("ssub", "tsub"), "the bins follow from the size and the decay time"),
-    **dict.fromkeys(("method_init", "gSiz", "only_init", "init_iter"), "cells are found in rounds"),
+    **dict.fromkeys(("gSiz", "only_init", "init_iter"), "cells are found in rounds"),
     **dict.fromkeys(("use_cnn", "min_cnn_thr", "cnn_lowest"), "there is no network"),
     **dict.fromkeys(("fr", "dims", "is3D"), "the movie knows"),
     **dict.fromkeys(("n_processes", "dview", "memory_fact", "keep_memmap"), "how work is shared"),
@@ -68,6 +70,7 @@ def translate_cnmf(values: Mapping[str, Any], *, n_axes: int = 2) -> dict[str, A
     flat = _flat(values)
     if flat.pop("Ain", None) is not None:
         raise ValueError("Ain is no setting here; give the footprints as seeds of the extraction.")
+    init = flat.pop("method_init", None)
     unknown = sorted(set(flat) - SAME_MEANING.keys() - IGNORED.keys())
     if unknown:
         raise ValueError(
@@ -77,6 +80,8 @@ def translate_cnmf(values: Mapping[str, Any], *, n_axes: int = 2) -> dict[str, A
     ours = {SAME_MEANING[name]: flat[name] for name in SAME_MEANING if flat.get(name) is not None}
     if "gsig_px" in ours:
         ours["gsig_px"] = _each_axis(ours["gsig_px"], n_axes)
+    if init == PROCESSES:  # other names are other ways to find cells
+        ours["method_init"] = init
     return ours
 
 

@@ -23,6 +23,7 @@ from pipeline.extraction.collect import collect_sources, field_of
 from pipeline.extraction.known import check_seeds, usable_seeds
 from pipeline.extraction.merging import merge_components
 from pipeline.extraction.params import CnmfParams
+from pipeline.extraction.processes import reach_of
 from pipeline.extraction.scratch import ScratchFrames
 from pipeline.extraction.seeding import enlarged, find_seeds, stretched
 from pipeline.extraction.sources import Sources
@@ -34,6 +35,9 @@ from pipeline.extraction.temporal import Traces, autoregressive, update_traces
 from pipeline.movie import Movie
 
 REFINEMENTS = 2
+PROCESS_REFINEMENTS = 4
+"""What is merged of a process has its weights fitted anew."""
+
 RESOLVED_BINS = 3.0
 """With more bins in a decay time, traces of bins tell when a cell was active."""
 
@@ -141,7 +145,7 @@ def find_footprints(
     known = _found(stream, survey, params) if seeds is None else _given(seeds, survey)
     coarse = _coarse_stream(stream, survey)
     model = replace(known, calcium=_at_frames(known.calcium, grid, coarse))
-    for _ in range(REFINEMENTS):
+    for _ in range(PROCESS_REFINEMENTS if params.of_processes else REFINEMENTS):
         model = _refined(model, coarse, survey, params)
     return replace(model, calcium=_at_frames(model.calcium, grid, stream))
 
@@ -233,9 +237,12 @@ def _refined(model: Model, stream: Stream, survey: Survey, params: CnmfParams) -
         traces.calcium,
         traces.courses,
         noise=survey.noise / np.sqrt(survey.kept.size / stream.movie.n_frames),
+        in_pieces=params.of_processes,
     )
     alive = np.diff(footprints.indptr) > 0
+    footprints = sparse.csc_array(footprints[:, alive])
+    near = reach_of(footprints, field_of(survey, stream, params)) if params.of_processes else None
     footprints, calcium = merge_components(
-        sparse.csc_array(footprints[:, alive]), calcium[alive], merge_corr=params.merge_corr
+        footprints, calcium[alive], merge_corr=params.merge_corr, reach=near
     )
     return Model(footprints=footprints, calcium=calcium)

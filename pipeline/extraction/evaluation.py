@@ -57,7 +57,7 @@ def _failed(quality: Quality, roi: int, params: CnmfParams) -> list[str]:
         for name, value, limit in (
             ("snr", quality.snr[roi], params.min_snr),
             ("rval", quality.rval[roi], params.min_rval),
-            ("solidity", quality.solidity[roi], params.min_solidity),
+            ("solidity", quality.solidity[roi], params.least_solidity),
             ("area_px", quality.area_px[roi], params.min_area_px),
         )
         if not value >= limit  # also NaN

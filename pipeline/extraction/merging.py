@@ -5,6 +5,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
+from pipeline.extraction.spatial import ones
+
 MIN_OVERLAP = 0.02
 """Cosine of two footprints from which on they may be parts of one cell."""
 
@@ -13,7 +15,11 @@ SAME_PLACE = 0.7
 
 
 def merge_components(
-    footprints: sparse.csc_array, calcium: NDArray[np.float32], *, merge_corr: float
+    footprints: sparse.csc_array,
+    calcium: NDArray[np.float32],
+    *,
+    merge_corr: float,
+    reach: sparse.csc_array | None = None,
 ) -> tuple[sparse.csc_array, NDArray[np.float32]]:
     """Merge overlapping components whose traces correlate.
 
@@ -25,6 +31,9 @@ def merge_components(
         Traces without noise.
     merge_corr : float
         Smallest correlation to merge.
+    reach : sparse array, (n_pixels, n_rois), optional
+        Stored values say how far each component reaches for others: those that it meets there
+        count as overlapping. None: only their footprints do.
 
     Returns
     -------
@@ -39,9 +48,12 @@ def merge_components(
     cosine = alike.data / (norm[alike.row] * norm[alike.col])
     corr = _correlation(calcium, alike.row, alike.col)
     linked = ((cosine >= MIN_OVERLAP) & (corr >= merge_corr)) | (cosine >= SAME_PLACE)
-    graph = sparse.csr_array(
-        (linked[linked], (alike.row[linked], alike.col[linked])), shape=alike.shape
-    )
+    rows, cols = alike.row[linked], alike.col[linked]
+    if reach is not None:
+        met = sparse.coo_array(ones(reach).T @ ones(reach))
+        follows = _correlation(calcium, met.row, met.col) >= merge_corr
+        rows, cols = np.append(rows, met.row[follows]), np.append(cols, met.col[follows])
+    graph = sparse.csr_array((np.ones(rows.size), (rows, cols)), shape=alike.shape)
     n_groups, group = connected_components(graph, directed=False)
     weight = np.linalg.norm(calcium, axis=1) * norm
     share = weight / np.maximum(np.bincount(group, weight)[group], 1e-30)

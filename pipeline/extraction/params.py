@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from pipeline.checks import check_in_range
+from pipeline.checks import check_in_range, check_one_of
 from pipeline.extraction.caiman import translate_cnmf
 from pipeline.extraction.cell_size import check_half_sizes, known_half_sizes
+from pipeline.params import ADDED_LATER
 
 LIMITS = {
     "decay_time_s": (0.01, 60),
@@ -22,6 +23,10 @@ LIMITS = {
     "border_px": (0, 1000),
     "dff_window_s": (0.1, 36_000),
 }
+METHODS_OF_INIT = ("greedy_roi", "sparse_nmf")
+MIN_PROCESS_PX = 6
+"""Smallest area of a process, as of a bouton, in pixels."""
+
 LIMITS_OF_OPTIONAL = {"gnb": (1, 20), "dff_percentile": (0, 100), "neuropil_px": (1, 100)}
 
 
@@ -89,7 +94,12 @@ class CnmfParams:
     """Width of the ring around each cell whose mean is kept as its neuropil, in pixels; the ring
     begins 2 pixels away and leaves other cells out. None: no neuropil is kept."""
 
+    method_init: str = field(default="greedy_roi", metadata=ADDED_LATER)
+    """How sources are sought: 'greedy_roi' for cells, 'sparse_nmf' for dendrites, axons and
+    boutons, whose shape and size then are no reason to reject them."""
+
     def __post_init__(self) -> None:
+        check_one_of("method_init", self.method_init, METHODS_OF_INIT)
         for name, (low, high) in LIMITS.items():
             check_in_range(name, getattr(self, name), low, high)
         for name, (low, high) in LIMITS_OF_OPTIONAL.items():
@@ -140,14 +150,28 @@ class CnmfParams:
         return self.border_px, self.border_px
 
     @property
+    def of_processes(self) -> bool:
+        """Whether processes are sought instead of cells."""
+        return self.method_init == "sparse_nmf"
+
+    @property
+    def least_solidity(self) -> float:
+        """Smallest solidity to be accepted; a process may have any."""
+        return 0.0 if self.of_processes else self.min_solidity
+
+    @property
     def min_area_px(self) -> float:
         """Smallest area to be accepted: a quarter of the ellipse of one half-size."""
+        if self.of_processes:
+            return MIN_PROCESS_PX
         rows, cols = self.half_sizes_px
         return math.pi * rows * cols / 4
 
     @property
     def max_area_px(self) -> float:
         """Largest effective area to be accepted; in a volume, that of an ellipsoid."""
+        if self.of_processes:
+            return math.inf
         *planes, rows, cols = self.half_sizes_px
         area = math.pi * rows * cols * self.max_radius_gsigs**2
         return area * max([1.0, *(4 / 3 * self.max_radius_gsigs * depth for depth in planes)])

@@ -14,6 +14,7 @@ from pipeline.extraction.blobs import noise_of, seed_images
 from pipeline.extraction.deconvolution import slow_basis
 from pipeline.extraction.field import Field
 from pipeline.extraction.params import CnmfParams
+from pipeline.extraction.processes import find_processes
 from pipeline.extraction.scratch import scratch_array, some_rows
 from pipeline.extraction.spatial import dilated, from_columns, update_footprints
 from pipeline.extraction.stream import Stream
@@ -66,10 +67,11 @@ def find_seeds(
     for done in range(MAX_ROUNDS):
         progress("finding cells", done, MAX_ROUNDS)
         rest = _unexplained(survey.small, seeds, field, params.gnb, decay_bins)
-        found = _seed_round(rest, _peaks(seeds, field), field, params, threads=threads)
+        seek = _process_round if params.of_processes else _seed_round
+        found = seek(rest, _peaks(seeds, field), field, params, threads=threads)
         if not len(found.calcium):
             break
-        seeds = _refined(_joined(seeds, found), stream, field, gnb=params.gnb, noise=noise)
+        seeds = _refined(_joined(seeds, found), stream, field, params, noise=noise)
     progress("finding cells", MAX_ROUNDS, MAX_ROUNDS)
     return seeds
 
@@ -181,6 +183,21 @@ def _seed_round(
     return Seeds(from_columns([column for column, _ in cells], field.usable.size), traces)
 
 
+def _process_round(
+    rest: NDArray[np.float32],
+    known: NDArray[np.float32],
+    field: Field,
+    params: CnmfParams,
+    *,
+    threads: int,
+) -> Seeds:
+    """Take everything that moves in time as one, whatever its shape."""
+    found = find_processes(rest, known, field, params, threads=threads)
+    courses = np.array([process.course for process in found], np.float32).reshape(-1, len(rest))
+    columns = [(process.pixels, process.weights) for process in found]
+    return Seeds(from_columns(columns, field.usable.size), courses)
+
+
 def _local_cell(
     rest: NDArray[np.float32],
     filtered: NDArray[np.float32],
@@ -223,13 +240,18 @@ def _joined(one: Seeds, other: Seeds) -> Seeds:
 
 
 def _refined(
-    seeds: Seeds, stream: Stream, field: Field, *, gnb: int | None, noise: NDArray[np.float32]
+    seeds: Seeds, stream: Stream, field: Field, params: CnmfParams, *, noise: NDArray[np.float32]
 ) -> Seeds:
     """Fit all cells together, so that what they explain is not found again."""
-    traces = update_traces(stream, *seeds, field=field, gnb=gnb, denoise=above_median)
+    traces = update_traces(stream, *seeds, field=field, gnb=params.gnb, denoise=above_median)
     support = dilated(seeds.footprints, field)
     footprints, calcium = update_footprints(
-        stream, support, traces.calcium, traces.courses, noise=noise
+        stream,
+        support,
+        traces.calcium,
+        traces.courses,
+        noise=noise,
+        in_pieces=params.of_processes,
     )
     alive = np.diff(footprints.indptr) > 0
     return Seeds(sparse.csc_array(footprints[:, alive]), calcium[alive])

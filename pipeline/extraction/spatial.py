@@ -17,6 +17,9 @@ SWEEPS = 5
 MIN_WEIGHT_SIGMAS = 2.0
 """A pixel stays in a footprint if its weight is so many times its standard error."""
 
+MIN_PIECE_PX = 4
+"""Of a footprint in pieces, smaller ones are left out: they are noise."""
+
 MIN_RELATIVE_WEIGHT = 0.05
 """And so large relative to the largest weight."""
 
@@ -68,6 +71,7 @@ def update_footprints(
     background: LocalBackground,
     *,
     noise: NDArray[np.float32],
+    in_pieces: bool = False,
 ) -> tuple[sparse.csc_array, NDArray[np.float32]]:
     """Read the movie once and return new footprints and calcium, scaled to each other.
 
@@ -83,6 +87,8 @@ def update_footprints(
         The changing background at every pixel.
     noise : array, (n_pixels,)
         Standard deviation of the noise of each pixel.
+    in_pieces : bool
+        Whether a footprint may be in pieces; else its heaviest one is kept.
 
     Returns
     -------
@@ -97,7 +103,7 @@ def update_footprints(
     gram = changes @ changes.T
     roi_of_entry = np.repeat(np.arange(len(calcium)), np.diff(indptr))
     target = local - at_entries(background.spread, support, background.courses @ changes.T)
-    neighbours = sparse.csr_array(_ones(support).T @ _ones(support))
+    neighbours = sparse.csr_array(ones(support).T @ ones(support))
     weights = support.data.astype(np.float64)
     _descend(
         weights,
@@ -110,11 +116,14 @@ def update_footprints(
     error = noise[pixels] / np.sqrt(np.maximum(np.diag(gram), 1e-30))[roi_of_entry]
     weights[weights < MIN_WEIGHT_SIGMAS * error] = 0
     fitted = sparse.csc_array((weights, pixels, indptr), shape=support.shape)
-    return rescaled(connected(fitted, frame_shape=stream.movie.frame_shape), calcium)
+    shape = stream.movie.frame_shape
+    return rescaled(connected(fitted, frame_shape=shape, in_pieces=in_pieces), calcium)
 
 
-def connected(footprints: sparse.csc_array, *, frame_shape: tuple[int, ...]) -> sparse.csc_array:
-    """Keep the heaviest connected piece of each footprint, faint pixels left out."""
+def connected(
+    footprints: sparse.csc_array, *, frame_shape: tuple[int, ...], in_pieces: bool = False
+) -> sparse.csc_array:
+    """Keep the heaviest connected piece of each footprint, or all but specks; no faint pixels."""
     columns = []
     for roi in range(footprints.shape[1]):
         column = slice(footprints.indptr[roi], footprints.indptr[roi + 1])
@@ -122,7 +131,10 @@ def connected(footprints: sparse.csc_array, *, frame_shape: tuple[int, ...]) -> 
         bright = weights > MIN_RELATIVE_WEIGHT * weights.max(initial=0)
         pixels, weights = pixels[bright], weights[bright]
         if pixels.size:
-            piece = _heaviest_piece(pixels, weights, frame_shape)
+            label = _pieces(pixels, frame_shape)
+            sizes = np.bincount(label)
+            heaviest = label == np.bincount(label, weights).argmax()
+            piece = sizes[label] >= MIN_PIECE_PX if in_pieces else heaviest
             pixels, weights = pixels[piece], weights[piece]
         columns.append((pixels, weights))
     return from_columns(columns, footprints.shape[0])
@@ -139,19 +151,16 @@ def rescaled(
     return scaled, (calcium / scale[:, np.newaxis]).astype(np.float32)
 
 
-def _heaviest_piece(
-    pixels: NDArray[np.integer], weights: NDArray[np.floating], frame_shape: tuple[int, ...]
-) -> NDArray[np.bool_]:
-    """Say which pixels belong to the connected piece of the largest sum; sides connect."""
+def _pieces(pixels: NDArray[np.integer], frame_shape: tuple[int, ...]) -> NDArray[np.int64]:
+    """Return the number of the connected piece that each pixel belongs to; sides connect."""
     places = tuple(place - place.min() for place in np.unravel_index(pixels, frame_shape))
     mask = np.zeros([int(place.max()) + 1 for place in places], np.bool_)
     mask[places] = True
     labels, _ = ndimage.label(mask)
-    label = labels[places]
-    return np.asarray(label == np.bincount(label, weights).argmax())
+    return np.asarray(labels[places], np.int64)
 
 
-def _ones(support: sparse.csc_array) -> sparse.csc_array:
+def ones(support: sparse.csc_array) -> sparse.csc_array:
     """Return a support with 1 at each stored value."""
     ones = np.ones(support.data.size, np.float32)
     return sparse.csc_array((ones, support.indices, support.indptr), shape=support.shape)

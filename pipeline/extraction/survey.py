@@ -89,6 +89,8 @@ def plan_grid(movie: Movie, params: CnmfParams, *, memory_bytes: int) -> Grid:
     """Choose bins that keep a cell and a transient resolved and the small movie in memory."""
     frame_shape = movie.frame_shape
     bin_px = tuple(max(1, round(gsig_px / SEED_GSIG_PX)) for gsig_px in params.half_sizes_px)
+    if params.of_processes:  # they are as thin as a pixel
+        bin_px = tuple(1 for _ in bin_px)
     shape = tuple(-(-length // width) for length, width in zip(frame_shape, bin_px, strict=True))
     decay_frames = params.decay_time_s * movie.require_rate_hz()
     for_memory = _bin_that_fits(movie, SMALL_MOVIE_COPIES * math.prod(shape), memory_bytes)

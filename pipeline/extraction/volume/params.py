@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from typing import ClassVar
 
 from pipeline.checks import check_in_range, check_one_of
-from pipeline.extraction.params import CnmfParams
+from pipeline.extraction.params import MIN_PROCESS_PX, CnmfParams
 
 PLANES = ("together", "each")
 MAX_BORDER_PLANES = 1000
@@ -60,6 +60,8 @@ class Cnmf3dParams(CnmfParams):
     @property
     def min_area_px(self) -> float:
         """Smallest number of pixels to be accepted: a quarter of the ellipsoid, or ellipse."""
+        if self.of_processes:
+            return MIN_PROCESS_PX
         planes, rows, cols = self.half_sizes_px
         return math.pi * rows * cols / 4 * max(1.0, 4 / 3 * planes)
 
