@@ -20,7 +20,7 @@ from schemas.ingest import Trial, ingest
 from schemas.motion import submit_motion
 from schemas.resources import RESOURCES, Resources
 from schemas.roi import submit_segmentation
-from schemas.sample import add_sample
+from schemas.samples import add_sample
 from schemas.settings import SETTINGS_FILE, ProjectError, Settings, load_settings
 from schemas.setup import create_project
 
@@ -131,9 +131,9 @@ def _populate(database: Database, seconds: dict[str, float]) -> None:
     if failed:
         raise ProjectError(f"the demonstration failed in {failed[0]}")
     if not database.sample.Sample & TRIAL.key:
-        add_sample(
-            (database.roi.Segmentation & TRIAL.key).fetch1("KEY"), "simulated, with known cells"
-        )
+        chosen = (database.roi.Segmentation & TRIAL.key).fetch1("segmentation_id")
+        comments = "simulated, with known cells"
+        add_sample(database, TRIAL.key, segmentation_id=chosen, comments=comments)
 
 
 def _score(database: Database, truth: Path) -> Score:

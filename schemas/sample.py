@@ -2,11 +2,9 @@
 
 import datajoint as dj
 
-from schemas.ingest import SEPARATOR
 from schemas.project import CustomColumn  # noqa: F401 the tables name it
-from schemas.roi import Segmentation  # noqa: F401 the table names it
-from schemas.session import Recording
-from schemas.settings import ProjectError
+from schemas.roi import Segmentation  # noqa: F401 the tables name it
+from schemas.session import Recording  # noqa: F401 the tables name it
 
 schema = dj.Schema()
 
@@ -88,43 +86,3 @@ class RoiMatch(dj.Manual):
     roi_id : int32                   # of the segmentation after
     cosine : float32                 # of their footprints, 0 to 1
     """
-
-
-def add_sample(segmentation, comments=""):
-    """Make the recording of a segmentation a sample.
-
-    Parameters
-    ----------
-    segmentation : dict
-        Primary key of the chosen row of `Segmentation`.
-    comments : str
-        Free text.
-
-    Returns
-    -------
-    str
-        The SampleID.
-
-    Raises
-    ------
-    ProjectError
-        If the recording is a sample already, or another session of the animal has a sample of
-        the same trial name.
-    """
-    sample_id = f"{segmentation['animal_id']}{SEPARATOR}{segmentation['trial']}"
-    taken = (Sample & {"sample_id": sample_id}).keys()
-    if taken:
-        raise ProjectError(
-            f"the sample {sample_id} exists already, of session {taken[0]['session']}; "
-            "a SampleID is unique in a project."
-        )
-    recording = {name: segmentation[name] for name in Recording.primary_key}
-    Sample.insert1(
-        {
-            **recording,
-            "segmentation_id": segmentation["segmentation_id"],
-            "sample_id": sample_id,
-            "comments": comments,
-        }
-    )
-    return sample_id

@@ -9,12 +9,7 @@ from schemas.connection import Database
 from schemas.custom_columns import fill_values, typed_values
 from schemas.ingest import SEPARATOR, check_name
 from schemas.labels import Key
-from schemas.sample_versions import (
-    STATE,
-    state_before,
-    values_before,
-    write_version,
-)
+from schemas.sample_versions import STATE, state_before, values_before, write_version
 from schemas.settings import ProjectError
 
 LONGEST_COMMENT = 4096
@@ -253,6 +248,8 @@ def checked_comments(comments: str) -> str:
         raise ProjectError(
             f"comments have at most {LONGEST_COMMENT} letters; these have {len(comments)}."
         )
+    if "\0" in comments:
+        raise ProjectError("comments cannot hold the character NUL; take it out.")
     return comments.strip()
 
 

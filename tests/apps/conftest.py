@@ -17,7 +17,7 @@ from schemas.ingest import Trial, ingest
 from schemas.motion import submit_motion
 from schemas.params import add_params
 from schemas.roi import submit_segmentation
-from schemas.sample import add_sample
+from schemas.samples import add_sample
 from schemas.settings import PROJECT_VARIABLE
 
 MAIN = Path(apps.browser.__file__).parent / "main.py"
@@ -60,7 +60,8 @@ def _fill(database):
     populate(database, watch=lambda outcome: None)
     (database.roi.Trace & {"trial": "traceless"}).delete(prompt=False)
     (database.motion.MotionPreview & {"trial": "traceless"}).delete(prompt=False)
-    add_sample((database.roi.Segmentation & {"trial": "done"}).fetch1("KEY"), "")
+    chosen = (database.roi.Segmentation & {"trial": "done"}).fetch1("KEY")
+    add_sample(database, chosen, segmentation_id=chosen["segmentation_id"])
     _ingest("mouse 3", "2026-11-24", "new", data / "cells.tif")
     submit_motion(database.session.Recording & {"trial": "new"}, "rigid")
     submit_segmentation(database.session.Recording & {"trial": "new"})

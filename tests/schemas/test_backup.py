@@ -18,12 +18,14 @@ from schemas import backup
 from schemas.backup import project_tables, remove_old_backups, save_backup
 from schemas.check import check_recordings, check_store
 from schemas.connection import connect, connect_session
+from schemas.custom_columns import add_custom_column
 from schemas.dump import columns_of, lines_of, snapshot
 from schemas.ingest import Trial, ingest
 from schemas.motion import submit_motion
 from schemas.params import add_params
 from schemas.restore import read_manifest, restore_backup
 from schemas.roi import submit_segmentation
+from schemas.samples import add_sample
 from schemas.settings import ProjectError
 from schemas.setup import parse_server
 
@@ -43,6 +45,9 @@ def filled(make_project, address):
         )
         key = Trial(animal="m1", session="2026-11-22", trial=trial, rate_hz=30.1)
         ingest(key, [data / f"{trial}.npy"])
+    for kind, default in (("str", "none"), ("int", 7), ("float", 0.1), ("bool", False)):
+        add_custom_column(database, f"a {kind}", kind, default)
+    add_sample(database, key.key, values={"a bool": True, "a float": 1e-300})
     text = ODD.replace("\0", "") if database.settings.embedded else ODD
     database.animal.Animal.update1(
         {"animal_id": "m1", "comments": text, "date_of_birth": "2026-01-31"}

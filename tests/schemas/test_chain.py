@@ -14,7 +14,6 @@ from schemas.connection import connect, connect_session
 from schemas.motion import submit_motion
 from schemas.params import add_params
 from schemas.roi import submit_segmentation
-from schemas.sample import add_sample
 from schemas.settings import ProjectError
 from schemas.store import INCOMING, stored_path
 
@@ -244,18 +243,6 @@ def test_parameter_set_never_changes(database):
     names = "default, one-photon, strict, volume"
     with pytest.raises(ProjectError, match=f"no parameter set 'bold'; there are: {names}"):
         submit_segmentation(database.session.Recording(), "bold")
-
-
-def test_sample_takes_its_name_from_animal_and_trial(database, take_in, run_all):
-    take_in(database)
-    take_in(database, session="2026-11-23")
-    submit_segmentation(database.session.Recording())
-    run_all(database)
-    first, second = (database.roi.Segmentation & "session > ''").keys()
-
-    assert add_sample(first, "a good one") == "m1-_-t1"
-    with pytest.raises(ProjectError, match="m1-_-t1 exists already"):
-        add_sample(second)
 
 
 def test_preview_shows_the_corrected_movie(filled):

@@ -12,7 +12,7 @@ from schemas.ingest import Trial, ingest
 from schemas.motion import submit_motion
 from schemas.params import add_params
 from schemas.roi import submit_segmentation
-from schemas.sample import add_sample
+from schemas.samples import add_sample
 from schemas.settings import ProjectError
 from schemas.store import INCOMING, new_folder, stored_path
 
@@ -32,7 +32,8 @@ def filled(database, simulated, run_all):
     submit_motion(first)
     submit_segmentation(first, motion="default")
     assert not [outcome.error for outcome in run_all(database) if outcome.error]
-    add_sample(database.roi.Segmentation.fetch1("KEY"))
+    chosen = database.roi.Segmentation.fetch1("KEY")
+    add_sample(database, chosen, segmentation_id=chosen["segmentation_id"])
     return database
 
 

@@ -11,13 +11,18 @@ from populate_workers import queue
 from populate_workers.populate import populate
 from schemas import accounts, server
 from schemas.access import REFUSALS, ROLES, Account, NotAllowed
+from schemas.configuration import delete_label, going_with_label, move_label, show_label
 from schemas.connection import connect, connect_session, open_connection
+from schemas.custom_columns import add_custom_column
 from schemas.deletion import delete_params, delete_tasks, doomed_by
 from schemas.ingest import Trial, ingest
+from schemas.labels import CUSTOM_COLUMN, ROI_TAG_TYPE, STIMULUS_TYPE, add_label, rename_label
 from schemas.motion import submit_motion
 from schemas.params import add_params
 from schemas.roi import submit_segmentation
 from schemas.roles import keep_grants
+from schemas.sample_removal import going_with_sample, remove_sample
+from schemas.samples import SampleChange, add_sample, modify_samples, undo_sample
 from schemas.settings import ProjectError
 
 pytestmark = pytest.mark.db
@@ -56,6 +61,7 @@ def filled(people):
     submit_motion(first, "rigid")
     submit_segmentation(first)
     populate(database, watch=lambda outcome: None)
+    add_custom_column(database, "dose", "int", 1)
     return database
 
 
@@ -134,6 +140,48 @@ def manage_people(database):
     accounts.remove_member(database, name)
 
 
+def annotate_sample(database):
+    role = database.connection.role
+    recording = {"animal_id": "m1", "session": "2026-11-22", "trial": "t1"}
+    sample_id = add_sample(database, recording, trial_id=role)
+    values = {"dose": len(role)}
+    change = SampleChange(sample_id=sample_id, comments=role, values=values)
+    modify_samples(database, [change])
+    undo_sample(database, sample_id)
+    owner = connect_session(database.settings)
+    shown = going_with_sample(owner, sample_id)
+    remove_sample(owner, sample_id, shown=shown)
+    owner.connection.close()
+
+
+def remove_one_sample(database):
+    sample = {"animal_id": "m1", "session": "2026-11-22", "trial": "t1", "sample_id": "m1-_-t1"}
+    owner = connect_session(database.settings)
+    owner.sample.Sample().insert1(sample)
+    try:
+        shown = going_with_sample(database, "m1-_-t1")
+        remove_sample(database, "m1-_-t1", shown=shown)
+    finally:
+        (owner.sample.Sample() & {"sample_id": "m1-_-t1"}).delete(prompt=False)
+        owner.connection.close()
+
+
+def name_stimuli(database):
+    role = database.connection.role
+    add_label(database, STIMULUS_TYPE, role)
+    rename_label(database, STIMULUS_TYPE, role, f"of {role}")
+
+
+def configure(database):
+    add_custom_column(database, "weight", "float", 20)
+    rename_label(database, CUSTOM_COLUMN, "weight", "mass")
+    show_label(database, CUSTOM_COLUMN, "mass", visible=False)
+    move_label(database, CUSTOM_COLUMN, "mass", 1)
+    add_label(database, ROI_TAG_TYPE, "region")
+    shown = going_with_label(database, ROI_TAG_TYPE, "region")
+    delete_label(database, ROI_TAG_TYPE, "region", shown=shown)
+
+
 def choose_sample(database):
     role = database.connection.role
     key = (database.roi.Segmentation & {"trial": "t1"}).fetch1("KEY")
@@ -164,10 +212,14 @@ OPERATIONS = {
     "submit": ("analyst", submit),
     "choose a sample": ("analyst", choose_sample),
     "annotate": ("analyst", annotate),
+    "annotate a sample": ("analyst", annotate_sample),
+    "name stimuli": ("analyst", name_stimuli),
     "ingest": ("operator", take_in),
     "compute": ("operator", compute),
     "retry": ("operator", fail_and_retry),
     "move results": ("admin", move_results),
+    "remove a sample": ("admin", remove_one_sample),
+    "configure": ("admin", configure),
     "make a table": ("admin", make_table),
     "manage people": ("admin", manage_people),
     "delete results": ("admin", delete_results),

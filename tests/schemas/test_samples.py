@@ -89,6 +89,7 @@ def test_what_cannot_be_stored_leaves_nothing(shared, recordings):
     for options, message in (
         ({"values": {"dose": "much"}}, "'dose' holds numbers; got 'much'"),
         ({"values": {"weight": 1}}, "no custom column 'weight'; there are: dose, group"),
+        ({"comments": "a\0b"}, "comments cannot hold the character NUL"),
         ({"comments": "a" * 4097}, "comments have at most 4096 letters; these have 4097"),
         ({"segmentation_id": "0" * 32}, "m1 / 2026-11-22 / t1 has no computed segmentation"),
     ):
