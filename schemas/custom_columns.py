@@ -38,22 +38,31 @@ def add_custom_column(database: Database, label: str, kind: str, default: Any = 
     """
     check_kind(kind)
     value = typed(label, kind, default)
-    add_label(database, CUSTOM_COLUMN, label, {"kind": kind, f"default_{kind}": value})
-    fill_values(database)
+    key = add_label(database, CUSTOM_COLUMN, label, {"kind": kind, f"default_{kind}": value})
+    fill_values(database, key)
 
 
-def fill_values(database: Database) -> None:
+def fill_values(database: Database, of: Key) -> None:
     """Give samples the defaults of custom columns for which they have no row yet.
 
+    Parameters
+    ----------
+    database : Database
+        The connected tables.
+    of : dict
+        The key of a new sample, or that of a new custom column.
+
+    Notes
+    -----
     That is done after a sample or a column was made, not with it: of two people who do so at the
     same moment, the later one then sees both.
     """
     defaults = {f"{kind}_value": f"default_{kind}" for kind in KINDS}
-    pairs = database.sample.Sample.proj() * database.project.CustomColumn.proj(**defaults)
+    pairs = database.sample.Sample.proj() * database.project.CustomColumn.proj(**defaults) & of
     table = database.sample.SampleValue()
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            return table.insert(pairs - table.proj())
+            return table.insert(pairs - (table & of).proj())
         except DuplicateError:  # somebody else fills, just now
             if attempt == ATTEMPTS:
                 raise

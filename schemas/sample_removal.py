@@ -106,7 +106,7 @@ def restore_sample(database: Database, sample_id: str) -> None:
         new["version"] = write_version(database, new, "restored", {})
         database.sample.Sample().insert1(new)
         enter_values(database, key, values)
-    fill_values(database)
+    fill_values(database, key)
 
 
 def _row(database: Database, row: Key) -> Any:

@@ -136,7 +136,7 @@ def add_sample(
         row["version"] = write_version(database, row, "added", given)
         database.sample.Sample().insert1(row)
         enter_values(database, key, given)
-    fill_values(database)
+    fill_values(database, key)
     return str(row["sample_id"])
 
 

@@ -95,7 +95,7 @@ def test_samples_get_the_default_of_a_new_column(database, take_in):
     }
     above = database.sample.SampleValue & {"custom_column_id": 1} & "float_value > 1"
     assert list(above.to_arrays("trial")) == ["t2"]
-    fill_values(database)
+    fill_values(database, first)
     assert len(database.sample.SampleValue()) == 6
 
 
