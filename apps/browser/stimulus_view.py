@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from apps import queries
+from apps.browser.auxiliary_view import show_auxiliary
 from apps.browser.session import why_not, with_database
 from pipeline.stimuli import SUFFIXES, UNITS, choose_columns, read_stimulus_table
 from schemas import stimuli
@@ -70,6 +71,7 @@ def show_stimuli(database: Database, key: queries.Key) -> None:
         )
     _edit(database, key, label, unit, reason)
     _import(key, types, reason)
+    show_auxiliary(database, key, types, reason, _take_over)
 
 
 def _edit(database: Database, key: queries.Key, label: str, unit: str, reason: str | None) -> None:
@@ -192,6 +194,15 @@ def _import_all(
         for label, column in mapping.items()
     }
     stimuli.enter_periods(database, key, placed, source=name)
+    _toast(placed)
+
+
+@with_database
+def _take_over(
+    database: Database, key: queries.Key, tables: dict[str, pd.DataFrame], source: str
+) -> None:
+    placed = {label: _placed(database, key, table, "s") for label, table in tables.items()}
+    stimuli.enter_periods(database, key, placed, source=source[-stimuli.LONGEST_SOURCE :])
     _toast(placed)
 
 

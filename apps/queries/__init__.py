@@ -1,5 +1,6 @@
 """What the pages ask the database: from a `Database` to plain values, tables and arrays."""
 
+from apps.queries.auxiliary import auxiliary, mes_file
 from apps.queries.comparison import compared
 from apps.queries.depth import outlines_in_plane
 from apps.queries.exports import imagej_archive
@@ -41,6 +42,7 @@ __all__ = [
     "Inspected",
     "Key",
     "Overview",
+    "auxiliary",
     "compared",
     "corrected_movie",
     "correction",
@@ -54,6 +56,7 @@ __all__ = [
     "inspections",
     "job_state",
     "log_tail",
+    "mes_file",
     "motion_names",
     "movie_facts",
     "outlines_in_plane",

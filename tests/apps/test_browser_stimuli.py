@@ -2,6 +2,7 @@
 
 import pytest
 
+from schemas.ingest import Trial, ingest
 from schemas.stimuli import (
     add_stimulus_type,
     enter_periods,
@@ -10,9 +11,11 @@ from schemas.stimuli import (
     stimulus_types,
 )
 from tests.apps.test_browser import words
+from tests.recordings import pattern, write_mes
 
 pytestmark = pytest.mark.db
 DONE = {"animal_id": "mouse 1", "session": "2026-11-22", "trial": "done"}
+CHANNELS = "From the auxiliary channels of the recording"
 TABLE = b"ori,start,end\n0,1,2\n90,3,4\n90,7,9\n"
 
 
@@ -136,3 +139,28 @@ def enter(lab, label, name):
 def _edits(row):
     """Return what the table tells when somebody has added a row."""
     return {"edited_rows": {}, "added_rows": [row], "deleted_rows": []}
+
+
+def test_voltages_of_a_mes_file_are_named_and_taken_over(embedded, open_page, run_all):
+    path = embedded.settings.roots["data"] / "fish.mes"
+    write_mes(path, pattern((36, 12, 16)))
+    key = ingest(Trial(animal="fish", session="2026-11-22", trial="t1"), [path])
+    run_all(embedded)
+    add_stimulus_type(embedded, "odour")
+    app = show_stimuli(open_page(embedded, "recording.py", **key))
+    assert CHANNELS in [expander.label for expander in app.expander]
+    edited = {0: {"name": ""}, 1: {"name": "light"}, 2: {"name": "food"}}
+    app.session_state["voltages of AUXo3"] = {**_edits({}), "edited_rows": edited, "added_rows": []}
+    app.run()
+
+    press(app, "Take over")
+
+    (found,) = stimulus_periods(embedded, key)
+    rows = found.table[["name", "start_frame", "stop_frame"]].to_numpy().tolist()
+    assert rows == [["food", 6, 16], ["light", 28, 36]]
+
+
+def test_a_recording_without_channels_does_not_offer_them(lab, page):
+    add_stimulus_type(lab, "odour")
+
+    assert CHANNELS not in [expander.label for expander in show_stimuli(page).expander]
