@@ -74,16 +74,17 @@ def extract_sources_one_photon(
     is dead or saturated and left out, too.
 
     Cells are sought, and the background is fitted, in a copy of the movie that is binned to fit
-    the memory; footprints and traces come from the whole movie.
+    the memory. Footprints come from all pixels of these bins, and traces from the whole movie.
     """
     check_seeds(seeds, movie)
     task = prepare_task(
         movie, params, threads=threads, memory_bytes=memory_bytes, progress=progress
     )
-    cells = _found(task) if seeds is None else _given(seeds, task)
+    coarse = task.in_bins()
+    cells = _found(coarse) if seeds is None else _given(seeds, coarse)
     for _ in range(REFINEMENTS):
-        cells = _refined(cells, task)
-    return collect_sources(cells, task)
+        cells = _refined(cells, coarse)
+    return collect_sources(_at_frames(cells, task), task, coarse)
 
 
 def _found(task: Task) -> Cells:
@@ -95,9 +96,16 @@ def _found(task: Task) -> Cells:
         memory_bytes=task.memory_bytes,
         progress=task.progress,
     )
-    grid = task.small.grid
-    calcium = stretched(found.calcium, bin_frames=grid.bin_frames, n_frames=task.movie.n_frames)
-    return Cells(enlarged(found.footprints, grid), calcium[:, task.kept])
+    return _at_frames(Cells(enlarged(found.footprints, task.small.grid), found.calcium), task)
+
+
+def _at_frames(cells: Cells, task: Task) -> Cells:
+    """Return cells with traces of bins, or of kept frames already, at the kept frames."""
+    if cells.calcium.shape[1] == task.kept.sum():
+        return cells
+    bin_frames, n_frames = task.small.grid.bin_frames, task.movie.n_frames
+    calcium = stretched(cells.calcium, bin_frames=bin_frames, n_frames=n_frames)
+    return cells._replace(calcium=calcium[:, task.kept])
 
 
 def _given(seeds: sparse.csc_array, task: Task) -> Cells:
@@ -120,7 +128,7 @@ def _refined(cells: Cells, task: Task) -> Cells:
         dilated(cells.footprints, task.field),
         traces.calcium,
         traces.courses,
-        noise=task.small.frame_noise,
+        noise=task.noise,
     )
     alive = np.diff(footprints.indptr) > 0
     return Cells(

@@ -13,6 +13,7 @@ from pipeline.extraction.onephoton.asymmetry import trace_asymmetry
 from pipeline.extraction.onephoton.small import Cells
 from pipeline.extraction.onephoton.summary import Summary, summarise
 from pipeline.extraction.onephoton.task import Task, on_all_frames
+from pipeline.extraction.seeding import averaged
 from pipeline.extraction.sources import Quality, Sources
 from pipeline.extraction.spatial import dilated
 from pipeline.extraction.temporal import Traces
@@ -37,10 +38,10 @@ class Results(NamedTuple):
     """The background in short."""
 
 
-def collect_sources(cells: Cells, task: Task) -> Sources:
-    """Collect and judge the components."""
+def collect_sources(cells: Cells, task: Task, coarse: Task) -> Sources:
+    """Collect and judge the components; their shape is looked at in the bins of `coarse`."""
     params, rate_hz = task.params, task.movie.require_rate_hz()
-    found = _measured(cells, task)
+    found = _measured(cells, task, coarse)
     traces, kept = found.traces, task.kept
     dff = delta_f_over_f(
         traces.raw,
@@ -72,19 +73,15 @@ def collect_sources(cells: Cells, task: Task) -> Sources:
     )
 
 
-def _measured(cells: Cells, task: Task) -> Results:
-    """Read the movie for the last traces, the shape of active frames, and the background."""
-    background = task.background(cells)
-    stream = task.stream(background)
+def _measured(cells: Cells, task: Task, coarse: Task) -> Results:
+    """Read the movie for the last traces and the background, and its bins for the shapes."""
+    stream = task.stream(task.background(cells))
     traces = task.traces(cells, stream)
     support = dilated(cells.footprints, task.field)
-    active = active_frames(traces.calcium)
-    images = stream.weigh(support, active, phase="evaluation")
-    denoised = traces.denoised
     return Results(
         traces=traces,
-        denoised=denoised,
-        images=images - _of_others(support, cells.footprints, denoised, active),
+        denoised=traces.denoised,
+        images=_images_of_active(cells.footprints, support, traces, coarse, task.kept),
         support=support,
         summary=summarise(stream, task.small, cells.footprints, task.field),
     )
@@ -103,6 +100,25 @@ def _judged(quality: Quality, traces: Traces, task: Task) -> Verdict:
     others = judge(quality, params.shared).reasons
     reasons = tuple("; ".join(filter(None, both)) for both in zip(others, symmetric, strict=True))
     return Verdict(np.array([not reason for reason in reasons], np.bool_), reasons)
+
+
+def _images_of_active(
+    footprints: sparse.csc_array,
+    support: sparse.csc_array,
+    traces: Traces,
+    coarse: Task,
+    kept: NDArray[np.bool_],
+) -> NDArray[np.float64]:
+    """Return each cell's mean of its active frames, without background and other cells."""
+    calcium, denoised = traces.calcium, traces.denoised
+    if calcium.shape[1] != coarse.kept.sum():
+        width = coarse.small.grid.bin_frames
+        calcium = averaged(calcium, kept=kept, bin_frames=width)
+        denoised = averaged(denoised, kept=kept, bin_frames=width)
+    active = active_frames(calcium)
+    stream = coarse.stream(coarse.background(Cells(footprints, calcium)))
+    images = stream.weigh(support, active, phase="evaluation")
+    return images - _of_others(support, footprints, denoised, active)
 
 
 def _of_others(

@@ -112,7 +112,7 @@ class SmallMovie:
         return replace(background, gain=fit_gain(self.frames, background, cells.footprints))
 
     def shrunk(self, cells: Cells) -> Cells:
-        """Return cells of the movie, traces on all its frames, as the small movie has them."""
+        """Return cells of the movie, of all its frames or bins, as the small movie has them."""
         grid = self.grid
         count = np.bincount(grid.cell_of_pixel, minlength=grid.shape[0] * grid.shape[1])
         mean = sparse.csr_array(
@@ -122,6 +122,8 @@ class SmallMovie:
             ),
             shape=(count.size, grid.cell_of_pixel.size),
         )
+        if cells.calcium.shape[1] == len(self.frames):
+            return Cells(sparse.csc_array(mean @ cells.footprints), cells.calcium)
         starts = np.arange(0, cells.calcium.shape[1], grid.bin_frames)
         lengths = np.diff([*starts, cells.calcium.shape[1]])
         calcium = np.add.reduceat(cells.calcium, starts, axis=1) / lengths
@@ -200,8 +202,11 @@ def plan_small(movie: Movie, params: CnmfeParams, *, memory_bytes: int) -> Grid:
     cell_of_pixel = (np.arange(n_rows) // rows)[:, np.newaxis] * shape[1] + (
         np.arange(n_cols) // cols
     )
+    bin_frames = max(1, round(decay_frames / BINS_PER_DECAY), for_memory)
     return Grid(
-        bin_frames=max(1, round(decay_frames / BINS_PER_DECAY), for_memory),
+        bin_frames=bin_frames,
+        decay_bins=decay_frames / bin_frames,
+        keeps_pixels=1 < bin_frames <= max(1.0, decay_frames),
         bin_px=(rows, cols),
         shape=shape,
         cell_of_pixel=cell_of_pixel.ravel(),

@@ -1,6 +1,6 @@
 """What every step of a one-photon extraction needs, and how it reads the movie."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from pipeline.extraction.onephoton.params import CnmfeParams
 from pipeline.extraction.onephoton.ring import RingBackground, RingStream
 from pipeline.extraction.onephoton.seeding import one_block
 from pipeline.extraction.onephoton.small import Cells, SmallMovie, prepare_small
+from pipeline.extraction.scratch import ScratchFrames
 from pipeline.extraction.temporal import Denoise, Traces, autoregressive, update_traces
 from pipeline.movie import Movie
 
@@ -29,6 +30,9 @@ class Task:
     small: SmallMovie
     """The movie in bins."""
 
+    kept: NDArray[np.bool_]
+    """Frames with at least one finite value."""
+
     field: Field
     """Its pixels."""
 
@@ -42,9 +46,14 @@ class Task:
     """Told the frames done."""
 
     @property
-    def kept(self) -> NDArray[np.bool_]:
-        """Frames with at least one finite value."""
-        return self.small.survey.kept
+    def frames_averaged(self) -> float:
+        """Frames of the recording in a frame of the movie."""
+        return self.small.survey.kept.size / self.movie.n_frames
+
+    @property
+    def noise(self) -> NDArray[np.float32]:
+        """Noise of each pixel without the background, ``(n_pixels,)``."""
+        return self.small.frame_noise / np.float32(np.sqrt(self.frames_averaged))
 
     @property
     def decay_frames(self) -> float:
@@ -54,7 +63,20 @@ class Task:
     @property
     def denoise(self) -> Denoise:
         """How traces are taken apart."""
+        if self.frames_averaged > 1:
+            return autoregressive(order=1, decay_frames=self.decay_frames, fitted=False)
         return autoregressive(order=self.params.p, decay_frames=self.decay_frames)
+
+    def in_bins(self) -> "Task":
+        """Return the task on the movie in bins of frames, or itself where they are not kept."""
+        binned = self.small.survey.binned
+        if binned is None:
+            return self
+        movie = Movie(
+            source=ScratchFrames(binned.reshape(-1, *self.movie.frame_shape)),
+            rate_hz=self.movie.require_rate_hz() / self.small.grid.bin_frames,
+        )
+        return replace(self, movie=movie, kept=np.ones(movie.n_frames, np.bool_))
 
     def stream(self, background: RingBackground) -> RingStream:
         """Return the movie as it is read without its background."""
@@ -95,6 +117,7 @@ def prepare_task(
         movie=movie,
         params=params,
         small=small,
+        kept=small.survey.kept,
         field=Field((n_rows, n_cols), small.survey.usable, params.half_sizes_px),
         threads=threads,
         memory_bytes=memory_bytes // 2,
