@@ -470,3 +470,23 @@ def test_seeds_without_any_light_are_no_cells(simulated):
     with pytest.raises(ValueError, match="the seeds have 9 pixels and the frames of .* 8448"):
         seeds = sparse.csc_array(np.eye(9))
         extract_sources_one_photon(simulated.movie, PARAMS, seeds=seeds)
+
+
+class Counted:
+    """Frames that count how many of them were read."""
+
+    def __init__(self, frames):
+        self.frames, self.shape, self.dtype, self.n_read = frames, frames.shape, frames.dtype, 0
+
+    def __getitem__(self, frames):
+        block = self.frames[frames]
+        self.n_read += len(block)
+        return block
+
+
+def test_a_movie_is_read_three_times(simulated):
+    counted = Counted(simulated.movie[:])
+
+    extract_sources_one_photon(replace(simulated.movie, source=counted), PARAMS)
+
+    assert counted.n_read <= 3 * counted.shape[0]
