@@ -73,7 +73,7 @@ def import_file(
     segmentation = enter_rois(
         database,
         recording,
-        replace(found.rois, background=found.background),
+        replace(found.rois, background=found.background, file=path.resolve().name),
         params=_params(database, found),
         motion=motion,
         as_recorded=as_recorded or (motion is None and bool(found.rois.traces)),

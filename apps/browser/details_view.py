@@ -31,6 +31,9 @@ def show_details(database: Database, key: queries.Key) -> None:
         _show_task(f"Motion correction '{row['name']}'", row, versions)
     for row in queries.segmentations(database, key):
         _show_task(f"Segmentation {row['method']} '{row['name']}'", row, row.get("versions"))
+        source = queries.where_from(database, row)
+        if source:
+            st.text(source)
         if row["state"] == "done":
             offer_rois(row["key"], "-".join([*key.values(), row["name"]]))
     facts = queries.movie_facts(database, key)

@@ -3,7 +3,7 @@
 from apps.queries.auxiliary import auxiliary, mes_file
 from apps.queries.comparison import compared
 from apps.queries.depth import outlines_in_plane
-from apps.queries.exports import imagej_archive
+from apps.queries.exports import imagej_archive, where_from
 from apps.queries.frames import corrected_movie, recorded_movie
 from apps.queries.inspection import Inspected, inspection, inspections
 from apps.queries.jobs import history, log_tail, queued, workers
@@ -74,5 +74,6 @@ __all__ = [
     "segmentations",
     "traces",
     "unusable_frames",
+    "where_from",
     "workers",
 ]

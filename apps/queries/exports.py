@@ -1,4 +1,4 @@
-"""ROIs as files of other programs."""
+"""ROIs as files of other programs: out, and where those come from that came in."""
 
 import tempfile
 from pathlib import Path
@@ -24,3 +24,13 @@ def imagej_archive(database: Database, segmentation: Key) -> bytes:
         path = Path(folder) / "rois.zip"
         write_imagej(roi_file_of(database, segmentation), path)
         return path.read_bytes()
+
+
+def where_from(database: Database, task: Key) -> str | None:
+    """Tell where the ROIs of a segmentation come from; None: they were sought."""
+    if not task["rois_id"]:
+        return None
+    names = ("source", "file", "account", "entered")
+    row = (database.given.RoiSet & {"rois_id": task["rois_id"]}).proj(*names).fetch1()
+    file = f" ({row['file']})" if row["file"] else ""
+    return f"ROIs of {row['source']}{file}, entered by {row['account']}"

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from apps import queries
 from pipeline.exporters.suite2p import write_suite2p
 from pipeline.importers.registry import import_rois
 from schemas.connection import connect
@@ -45,6 +46,8 @@ def test_rois_go_in_and_out(here, mesmerize, run_all, tmp_path):
     facts = [word for name in FACTS for word in ("--fact", f"{name}={FACTS[name]}")]
     assert mesmerize("export", "nwb", tmp_path / "a.nwb", *WHERE, *facts)[0] == 0
     assert import_rois(tmp_path / "a.nwb", FRAME).n_frames == 300
+    (task,) = queries.segmentations(here, {"trial": "t1"})
+    assert queries.where_from(here, task).startswith("ROIs of suite2p (in), entered by ")
 
 
 @pytest.mark.usefixtures("here")
