@@ -15,7 +15,7 @@ from pipeline.nodes.grouping import LABEL, groups
 from pipeline.nodes.registry import register
 from pipeline.transmission import ArrayColumn, ColumnInfo, Transmission
 
-BLOCK_SAMPLES = 2_000_000
+BLOCK_SAMPLES = 200_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +87,7 @@ def cross_correlate(
     n_rows, n_samples = rows.shape
     n_padded = fft.next_fast_len(n_samples + max_lag, real=True)
     spectra = fft.rfft(rows.astype(np.float32), n_padded, axis=1)
+    conjugate = spectra.conj()
     lags = np.zeros((n_rows, n_rows), np.int64)
     maxima = np.zeros((n_rows, n_rows))
     step = max(1, BLOCK_SAMPLES // n_padded)
@@ -94,10 +95,9 @@ def cross_correlate(
     def work(row: int) -> None:
         for first in range(row, n_rows, step):
             others = slice(first, min(first + step, n_rows))
-            found = fft.irfft(spectra[row] * spectra[others].conj(), n_padded, axis=1)
-            near = np.concatenate([found[:, n_padded - max_lag :], found[:, : max_lag + 1]], axis=1)
-            place = (np.abs(near) if signed else near).argmax(axis=1)
-            lags[row, others] = max_lag - place
+            product = spectra[row] * conjugate[others]
+            found = fft.irfft(product, n_padded, axis=1, overwrite_x=True)
+            lags[row, others] = _best_lags(np.abs(found) if signed else found, max_lag)
             maxima[row, others] = _at_lags(rows[row], rows[others], lags[row, others])
 
     map_items(work, range(n_rows), threads=threads)
@@ -106,6 +106,17 @@ def cross_correlate(
     empty = ~rows.any(axis=1)
     lags[empty], lags[:, empty] = 0, 0
     return Correlated(lags, maxima)
+
+
+def _best_lags(found: NDArray[np.float32], max_lag: int) -> NDArray[np.int64]:
+    """Return the lags at which correlations are largest; negative shifts lie at their end."""
+    after = found[:, : max_lag + 1].argmax(axis=1)
+    if not max_lag:
+        return np.asarray(after)
+    before = found[:, -max_lag:].argmax(axis=1)
+    rows = np.arange(len(found))
+    is_before = found[rows, found.shape[1] - max_lag + before] >= found[rows, after]
+    return np.asarray(np.where(is_before, max_lag - before, -after))
 
 
 @njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})  # type: ignore[untyped-decorator,unused-ignore]
