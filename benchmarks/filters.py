@@ -36,7 +36,7 @@ FILTERS = (
 )
 PREFIX = "benchmark_"
 N_ANIMALS, N_TRIALS = 20, 10
-TIMES = 7
+TIMES = 3
 HEADER = "| filter | ROIs | count, ms | page of 200, ms |\n|---|--:|--:|--:|"
 
 

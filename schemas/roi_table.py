@@ -94,10 +94,13 @@ def count_rois(table: RoiTable, query: Any) -> Count:
     query : query
         From `RoiTable.chosen`, perhaps restricted further.
     """
-    quote = quoting(table.database)
-    names = [f"COUNT(DISTINCT {quote(name)})" for name in ("sample_id", "animal_id")]
-    inner = query.make_sql([*KEY, "sample_id"])
-    statement = f"SELECT COUNT(*), {', '.join(names)} FROM ({inner}) AS found"
+    names = ", ".join(map(quoting(table.database), ("sample_id", "animal_id")))
+    inner = query.make_sql(["sample_id", "animal_id"])
+    # by sample first: to count distinct texts, a server would sort them all
+    statement = (
+        f"SELECT COALESCE(SUM(n), 0), COUNT(*), COUNT(DISTINCT animal_id) FROM ("
+        f"SELECT {names}, COUNT(*) AS n FROM ({inner}) AS found GROUP BY {names}) AS counted"
+    )
     (row,) = table.database.connection.query(statement).fetchall()
     return Count(*map(int, row))
 

@@ -4,8 +4,11 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
+import pandas as pd
 import typer
 
+from apps import tables
+from apps.table_files import check_table_file, save_table
 from schemas.connection import Database, connect
 from schemas.ingest import Trial
 from schemas.labels import Key
@@ -128,6 +131,29 @@ def nwb(
     told |= _told(facts, needed=True) | _each(fact or [])
     export_nwb(database, key, path, told=told, segmentation=segmentation, copy_movies=copy)
     print(f"Wrote {path}.")
+
+
+@cli.command("table")
+def table(
+    name: Annotated[
+        str, typer.Argument(metavar="TABLE", help="As `recording` or `Segmentation.Roi`.")
+    ],
+    path: Annotated[Path, typer.Argument(help="A new file: .csv, .tsv, .xlsx or .parquet.")],
+    where: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN=VALUE", help="Also < <= > >= !=; may be given several times."),
+    ] = None,
+) -> None:
+    """Write the rows of any table of the project; arrays and objects are left out.
+
+    Example: `mesmerize export table Segmentation.Roi rois.parquet --where 'snr>5'`
+    """
+    check_table_file(path)
+    query = tables.find_table(connect(), name)
+    rows = tables.rows(query, where or ())
+    plain = [n for n in query().heading.names if query().heading[n].codec is None]
+    save_table(pd.DataFrame(rows, columns=plain), path)
+    print(f"Wrote {len(rows):,} rows into {path}.")
 
 
 def _key(animal: str, session: str, trial: str) -> Key:

@@ -65,3 +65,16 @@ def test_mistakes_are_told_with_their_place(mesmerize):
 def test_columns_are_listed(mesmerize):
     out = mesmerize("datasets", "columns")[1]
     assert "snr                     a number          highest transient over noise" in out
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("ending", [".csv", ".xlsx", ".parquet"])
+def test_any_table_is_written_into_a_file(mesmerize, tmp_path, ending):
+    path = tmp_path / f"rois{ending}"
+    words = ("--where", "roi_id<3", "--where", "animal_id=m0")
+    code, out, err = mesmerize("export", "table", "Segmentation.Roi", path, *words)
+    assert (code, out) == (0, f"Wrote 3 rows into {path}.\n"), err
+    read = {".csv": pd.read_csv, ".xlsx": pd.read_excel, ".parquet": pd.read_parquet}[ending]
+    assert list(read(path)["roi_id"]) == [0, 1, 2]
+    code, _, err = mesmerize("export", "table", "sample.Sample", tmp_path / "samples.csv")
+    assert code == 0, err
