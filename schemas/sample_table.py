@@ -6,6 +6,7 @@ import pandas as pd
 
 from schemas.connection import Database
 from schemas.custom_columns import custom_columns, default_of, value_of
+from schemas.roi_states import SEGMENTATION, counts_now
 from schemas.sample_replacement import segmentation_names
 
 FACTS = (
@@ -54,11 +55,12 @@ def sample_table(database: Database) -> pd.DataFrame:
 
 
 def _by_segmentation(database: Database) -> dict[tuple[str, ...], dict[str, Any]]:
-    """Return the numbers of ROIs by the key of their segmentation."""
+    """Return the numbers of ROIs by the key of their segmentation, as people have left them."""
     table = database.roi.Segmentation.proj("n_accepted", "n_rois")
-    return {
-        tuple(str(row[name]) for name in table.primary_key): dict(row) for row in table.to_dicts()
-    }
+    found = {tuple(str(row[name]) for name in SEGMENTATION): dict(row) for row in table.to_dicts()}
+    for key, (n_accepted, n_rois) in counts_now(database).items():
+        found[key] = {"n_accepted": n_accepted, "n_rois": n_rois}
+    return found
 
 
 def _custom_values(database: Database, rows: list[dict[str, Any]]) -> pd.DataFrame:

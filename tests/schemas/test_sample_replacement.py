@@ -6,6 +6,7 @@ import pytest
 from pipeline.extraction import CnmfParams
 from pipeline.readers import open_movie
 from populate_workers.populate import populate
+from schemas.actions import judge_rois
 from schemas.connection import connect
 from schemas.ingest import Trial, ingest
 from schemas.params import add_params
@@ -78,6 +79,20 @@ def test_rois_in_the_same_place_stay_the_same_cells(sample):
 
     undo_sample(database, ONE)
     assert find_sample(database, ONE)["segmentation_id"] == before
+
+
+def test_the_table_of_samples_counts_what_people_accept_now(sample):
+    database, recording, (before, _) = sample
+    segmentation = {**recording, "segmentation_id": before}
+    (listed,) = sample_table(database).to_dict("records")
+    rois = database.roi.Segmentation.Roi & segmentation & {"accepted": True}
+    assert listed["n_accepted"] == len(rois) > 0
+
+    judge_rois(database, segmentation, [int(rois.to_arrays("roi_id")[0])], "rejected")
+
+    (again,) = sample_table(database).to_dict("records")
+    assert again["n_accepted"] == listed["n_accepted"] - 1
+    assert again["n_rois"] == listed["n_rois"]
 
 
 def test_who_comes_second_replaces_nothing(sample):
