@@ -8,6 +8,7 @@ import numpy as np
 
 from pipeline.extraction.cell_size import for_frame
 from pipeline.extraction.methods import find_method
+from pipeline.nodes import NODES
 from pipeline.params import params_from_dict
 from populate_workers import machine
 from schemas.connection import Database
@@ -41,6 +42,12 @@ INTERPOLATED_BYTES = 12
 
 CELL_GSIGS = 2
 """Centres of cells lie at least so many half-sizes apart."""
+
+NODE_BLOCKS_BYTES = 300_000_000
+"""Blocks of rows of a node that works row by row, and of one that loads."""
+
+NODE_COPIES = 4
+"""What a node takes of what flows in, as it lies packed in the store."""
 
 MEGABYTE = 1_000_000
 
@@ -122,6 +129,8 @@ class Budget:
         return max(map(int, self._database.worker.Worker().to_arrays("memory_bytes")), default=0)
 
     def _estimate(self, step: str, key: dict[str, Any]) -> Need:
+        if step == "node_result":
+            return self._node_need(key)
         if "trial" not in key:
             return Need(0, 0)
         recording = {name: key[name] for name in ("animal_id", "session", "trial")}
@@ -141,6 +150,17 @@ class Budget:
             return Need(memory_bytes + guest.memory_bytes, sources_bytes + guest.disk_bytes)
         more = {"motion_correction": movie_bytes, "motion_preview": VIDEO_BYTES}
         return Need(memory_bytes, images_bytes + more.get(step, 0))
+
+    def _node_need(self, key: dict[str, Any]) -> Need:
+        """Return what a node of a flowchart takes, from what flows in or is loaded."""
+        analysis = self._database.analysis
+        inputs = analysis.NodeInput & key
+        before = analysis.NodeResult & inputs.proj(result_key="input_key", made="result_key")
+        taken = sum(row["tables"].size for row in before.proj("tables").to_dicts())
+        node = NODES.get((analysis.NodeTask & key).fetch1("node"))
+        in_blocks = node is None or node.by_row
+        memory_bytes = NODE_BLOCKS_BYTES if in_blocks else NODE_COPIES * taken
+        return Need(PROCESS_BYTES + memory_bytes, NODE_COPIES * taken)
 
     def _guest_need(self, key: dict[str, Any], movie_bytes: int) -> Need:
         """Return what an engine in an interpreter of its own takes besides; mostly nothing."""

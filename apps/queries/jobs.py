@@ -79,9 +79,11 @@ def log_tail(database: Database, log: str) -> str:
 
 
 def _parameter_names(database: Database) -> dict[str, str]:
-    """Return the names of parameter sets, by the hash in the key of a task."""
+    """Return the names of parameter sets and of nodes, by the hash in the key of a task."""
     motion = database.motion.MotionParams().proj("name").to_dicts()
     tasks = database.roi.SegmentationTask().proj("segmentation_hash")
     segmentation = (tasks * database.roi.SegmentationParams.proj("name")).to_dicts()
     names = {row["motion_hash"]: row["name"] for row in motion}
-    return names | {row["segmentation_id"]: row["name"] for row in segmentation}
+    names |= {row["segmentation_id"]: row["name"] for row in segmentation}
+    nodes = database.analysis.NodeTask.proj("node").to_dicts()
+    return names | {row["result_key"]: row["node"] for row in nodes}

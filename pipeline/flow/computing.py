@@ -83,7 +83,7 @@ def _compute_blocks(
     """Compute block by block."""
     ((stored,),) = tables.values()
     (result,) = node.results
-    blocks = run_blocks(node, params, stored.blocks(_needed(node, params, stored)))
+    blocks = run_blocks(node, params, stored.blocks(_needed(node, params, planned, stored)))
     kept = _kept(result, params, planned)
     write_blocks(folder / f"{result.name}{SUFFIX}", map(kept, blocks))
 
@@ -98,7 +98,7 @@ def _compute_whole(
     """Compute from all rows at once."""
     many = {port.name: port.many for port in node.ports}
     given = {
-        port: [table.read(_needed(node, params, table)) for table in stored]
+        port: [table.read(_needed(node, params, planned, table)) for table in stored]
         for port, stored in tables.items()
     }
     made = run_node(node, params, {p: found if many[p] else found[0] for p, found in given.items()})
@@ -107,9 +107,9 @@ def _compute_whole(
         write_table(folder / f"{result.name}{SUFFIX}", kept(made[result.name]))
 
 
-def _needed(node: Node, params: Any, stored: StoredTable) -> list[str] | None:
+def _needed(node: Node, params: Any, planned: Planned, stored: StoredTable) -> list[str] | None:
     """Return the columns that a node has to see; None: all, because it passes its rows on."""
-    if node.picks or any(result.rows in ("fewer", "more") for result in node.results):
+    if any(r.rows != "new" and planned.bases[r.name] is None for r in node.results):
         return None
     named = [getattr(params, one.name) for one in fields(params) if "column" in one.metadata]
     flat = [n for value in named for n in (value if isinstance(value, tuple) else (value,)) if n]

@@ -131,7 +131,10 @@ def to_json(flowchart: Flowchart) -> str:
     }
     """
     nodes = [
-        json.dumps({"id": name, "node": step.node, "params": dict(step.params)}, allow_nan=False)
+        json.dumps(
+            {"id": name, "node": step.node, "params": dict(sorted(step.params.items()))},
+            allow_nan=False,
+        )
         for name, step in flowchart.steps.items()
     ]
     edges = [

@@ -170,7 +170,7 @@ def _planned(name: str, step: Step, known: Known) -> Planned:
 def _bases(node: Node, inputs: Mapping[str, tuple[Wire, ...]]) -> dict[str, Wire | None]:
     """Return whose rows the tables have that a node makes."""
     first = inputs.get(node.ports[0].name, ()) if node.ports else ()
-    base = first[0] if len(first) == 1 else None
+    base = first[0] if len(first) == 1 and not node.picks else None
     return {
         result.name: base if result.rows == "same" and not node.picks else None
         for result in node.results

@@ -167,6 +167,7 @@ def test_a_branch_and_its_merge_keep_both_histories(table, tmp_path):
     cutoffs = [both.provenance(row)[1].parameters["cutoff_hz"] for row in (0, 40)]
 
     assert both.n_rows == 80
+    assert set(both.arrays) == {"_RAW_CURVE", "_BUTTERWORTH"}
     assert cutoffs == [0.5, 2.0]
 
 

@@ -1,0 +1,288 @@
+"""Flowcharts of a project: entered, checked, submitted, and what came of them."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import MISSING, fields
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from pipeline.flow import (
+    Flowchart,
+    Plan,
+    Planned,
+    Problem,
+    Sibling,
+    Source,
+    from_json,
+    plan,
+    require,
+    siblings,
+    to_json,
+)
+from pipeline.flow.building import LOAD
+from pipeline.flow.loading import COLUMNS, DEFAULT_KINDS
+from pipeline.nodes import NODES, Schema, find_node
+from pipeline.transmission import ColumnInfo
+from schemas import snapshots
+from schemas.connection import Database
+from schemas.insertion import insert_new
+from schemas.node_files import load_own_nodes
+from schemas.settings import ProjectError
+from schemas.snapshots import Taken
+
+Key = dict[str, Any]
+
+
+class Entered(NamedTuple):
+    """A flowchart of the project."""
+
+    key: Key
+    """Of its row."""
+
+    version: int
+    """Of those with its name."""
+
+    flowchart: Flowchart
+    """As it was entered."""
+
+
+class Submitted(NamedTuple):
+    """What was asked for with a flowchart."""
+
+    flowchart: Entered
+    """The flowchart."""
+
+    n_results: int
+    """Results that it stands for, siblings together."""
+
+    n_new: int
+    """Of these, those that nobody had asked for."""
+
+
+def enter_flowchart(database: Database, flowchart: Flowchart) -> Entered:
+    """Keep a flowchart as the next version of its name; the same one is there once.
+
+    Parameters
+    ----------
+    database : Database
+        The connected tables.
+    flowchart : Flowchart
+        With a name.
+    """
+    text = to_json(flowchart)
+    key = {"flowchart_id": hashlib.sha256(text.encode()).hexdigest()[:32]}
+    table = database.analysis.Flowchart()
+    found = (table & key).to_dicts()
+    if not found:
+        others = (table & {"name": flowchart.name}).to_arrays("version")
+        row = {
+            **key,
+            "name": flowchart.name,
+            "version": int(max(others, default=0)) + 1,
+            "chart": json.loads(text),
+            "account": database.connection.get_user().partition("@")[0],
+        }
+        insert_new(table, [row])
+        found = (table & key).to_dicts()
+    return Entered(key, found[0]["version"], flowchart)
+
+
+def find_flowchart(database: Database, name: str) -> Entered:
+    """Return a flowchart: the newest of a name, or ``name@version``.
+
+    Parameters
+    ----------
+    database : Database
+        The connected tables.
+    name : str
+        What it is called.
+
+    Raises
+    ------
+    ProjectError
+        If there is none.
+    """
+    label, _, version = name.partition("@")
+    found = database.analysis.Flowchart() & {"name": label}
+    if version:
+        found &= f"version = {int(version) if version.isdecimal() else 0:d}"
+    rows = found.to_dicts(order_by="version DESC", limit=1)
+    if not rows:
+        names = sorted(set(map(str, database.analysis.Flowchart().to_arrays("name"))))
+        there = ", ".join(names) or "none yet"
+        raise ProjectError(f"there is no flowchart {name!r}; there are: {there}.")
+    key = {"flowchart_id": rows[0]["flowchart_id"]}
+    return Entered(key, rows[0]["version"], from_json(json.dumps(rows[0]["chart"])))
+
+
+def plan_flow(database: Database, flowchart: Flowchart) -> tuple[Plan, dict[str, Taken]]:
+    """Check a flowchart on the data as they are now, and name its results.
+
+    Parameters
+    ----------
+    database : Database
+        The connected tables; nothing is stored.
+    flowchart : Flowchart
+        Without lists in place of values.
+
+    Returns
+    -------
+    Plan
+        What would be computed, and what is wrong.
+    dict
+        What the nodes that load begin with, by their ids.
+    """
+    load_own_nodes(database.settings)
+    wrong, taken = dict[str, str](), dict[str, Taken]()
+    for name, step in flowchart.steps.items():
+        if step.node == LOAD:
+            try:
+                taken[name] = _take(database, step.params)
+            except (ValueError, ProjectError) as error:
+                wrong[name] = str(error)
+    sources = {name: Source(found.key, _loaded_schema(found)) for name, found in taken.items()}
+    found = plan(flowchart, sources)
+    problems = [Problem(p.step, wrong.get(p.step, p.sentence)) for p in found.problems]
+    return found._replace(problems=problems), taken
+
+
+def submit_flow(database: Database, entered: Entered) -> Submitted:
+    """Ask for all results of a flowchart; those that are there already stay.
+
+    Parameters
+    ----------
+    database : Database
+        The connected tables.
+    entered : Entered
+        From `enter_flowchart` or `find_flowchart`; with its siblings, where it has lists in place
+        of values.
+
+    Raises
+    ------
+    FlowchartError
+        If a node is wrong; then nothing is stored.
+    """
+    load_own_nodes(database.settings)
+    found = []
+    for sibling in expand(entered.flowchart):
+        planned, taken = plan_flow(database, sibling.flowchart)
+        found.append((sibling, planned.keys, require(planned), taken))
+    keys, n_new = set[str](), 0
+    with database.connection.transaction:
+        for sibling, names, planned, taken in found:
+            tasks = [_load_task(database, one) for one in taken.values()]
+            tasks += [_task(one) for one in planned]
+            n_new += insert_new(database.analysis.NodeTask(), tasks)
+            insert_new(database.analysis.NodeInput(), list(_inputs(planned)))
+            _keep_nodes(database, entered, sibling, names)
+            keys |= set(names.values())
+    return Submitted(entered, len(keys), n_new)
+
+
+def expand(flowchart: Flowchart) -> list[Sibling]:
+    """Return the siblings of a flowchart; it alone, where no list stands in place of a value."""
+    return siblings(flowchart, {name: node.params for name, node in NODES.items()})
+
+
+def _take(database: Database, params: Mapping[str, Any]) -> Taken:
+    """Return what a node that loads begins with, or refuse what it asks for."""
+    unknown = sorted(set(params) - {"dataset", "traces"})
+    if unknown or not isinstance(params.get("dataset"), str):
+        raise ValueError(
+            f'{LOAD} takes the name of a "dataset", and perhaps "traces"; got {dict(params)}.'
+        )
+    traces = params.get("traces", DEFAULT_KINDS)
+    strange = sorted(set(traces) - set(COLUMNS))
+    if strange or not traces:
+        raise ValueError(f"traces are some of {', '.join(COLUMNS)}; got {list(traces)}.")
+    return snapshots.take(database, params["dataset"], traces)
+
+
+def _loaded_schema(taken: Taken) -> Schema:
+    """Return what a table will be when its traces are there."""
+    traces = taken.table.history.block(taken.key).parameters["traces"]
+    loaded = {COLUMNS[kind][0]: ColumnInfo("numeric", COLUMNS[kind][1], "time") for kind in traces}
+    return Schema({**taken.table.columns(), **loaded}, COLUMNS[traces[0]][0])
+
+
+def _load_task(database: Database, taken: Taken) -> Key:
+    """Return the row of a node that loads, and keep what it begins with."""
+    block = taken.table.history.block(taken.key)
+    return {
+        "result_key": taken.key,
+        "snapshot_id": snapshots.keep(database, taken),
+        "node": block.operation,
+        "node_version": block.version,
+        "params": block.parameters,
+        "inputs": {},
+        "bases": [["out", None]],
+    }
+
+
+def _task(planned: Planned) -> Key:
+    """Return the row of a node."""
+    return {
+        "result_key": planned.key,
+        "snapshot_id": None,
+        "node": planned.node,
+        "node_version": planned.version,
+        "params": planned.params,
+        "inputs": planned.inputs,
+        "bases": list(planned.bases.items()),
+    }
+
+
+def _inputs(planned: Iterable[Planned]) -> Iterator[Key]:
+    """Yield which results are made of which."""
+    for one in planned:
+        for key in dict.fromkeys(wire.key for wire in one.wires()):
+            yield {"result_key": one.key, "input_key": key}
+
+
+def _keep_nodes(
+    database: Database, entered: Entered, sibling: Sibling, keys: Mapping[str, str]
+) -> None:
+    """Write down which results are those of the nodes of a flowchart; again, that it was asked."""
+    words = json.dumps([entered.key, sibling.choice, sorted(keys.items())], sort_keys=True)
+    task = {**entered.key, "flow_task_id": hashlib.sha256(words.encode()).hexdigest()[:32]}
+    is_new = insert_new(database.analysis.FlowTask(), [{**task, "choice": sibling.choice}])
+    if is_new:
+        nodes = [
+            {**task, "step": step, "position": i, "result_key": keys[step]}
+            for i, step in enumerate(sibling.flowchart.order())
+        ]
+        database.analysis.FlowNode().insert(nodes)
+
+
+def flowcharts(database: Database) -> pd.DataFrame:
+    """List the flowcharts: name, version, nodes, who entered them and when; the newest last."""
+    rows = database.analysis.Flowchart().to_dicts(order_by="entered")
+    return pd.DataFrame(
+        [
+            (
+                row["name"],
+                row["version"],
+                len(row["chart"]["nodes"]),
+                row["account"],
+                row["entered"],
+            )
+            for row in rows
+        ],
+        columns=["name", "version", "nodes", "account", "entered"],
+    )
+
+
+def described_node(name: str) -> list[str]:
+    """Return what there is to know of a node, in lines: ports, parameters, columns."""
+    node = find_node(name)
+    lines = [f"{node.title} ({node.group})", ""]
+    lines += [f"takes  {port.name}{' (several)' if port.many else ''}" for port in node.ports]
+    for result in node.results:
+        columns = ", ".join(output.name for output in result.columns) or "no new column"
+        lines.append(f"makes  {result.name}: {columns}; rows: {result.rows}")
+    for one in fields(node.params):
+        default = "" if one.default is MISSING else f" = {one.default!r}"
+        lines.append(f"  {one.name}{default}")
+    return lines

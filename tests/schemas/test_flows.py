@@ -1,0 +1,269 @@
+"""Flowcharts in tables: submitted, computed by jobs, found again; on both servers."""
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import zarr
+
+from pipeline.flow import Flow, FlowchartError
+from pipeline.nodes import NODES
+from populate_workers.populate import populate
+from schemas.connection import connect_session
+from schemas.custom_columns import add_custom_column
+from schemas.datasets import make_dataset
+from schemas.flow_results import delete_results, flow_states, origin, result_table
+from schemas.flows import (
+    enter_flowchart,
+    find_flowchart,
+    flowcharts,
+    plan_flow,
+    submit_flow,
+)
+from schemas.ingest import Trial, ingest
+from schemas.motion import submit_motion
+from schemas.roi import submit_segmentation
+from schemas.samples import SampleChange, add_sample, modify_samples
+from schemas.settings import ProjectError
+from schemas.stimuli import add_stimulus_type, enter_periods, place
+from schemas.store import stored_path
+
+pytestmark = pytest.mark.db
+
+
+@pytest.fixture(scope="module")
+def lab(make_project, address, simulated):
+    """A project with two samples, whose cells are the dataset ``cells``."""
+    database = make_project(address)
+    for trial in ("t1", "t2"):
+        file = database.settings.roots["data"] / f"{trial}.tif"
+        shutil.copy(simulated[1], file)
+        ingest(Trial(animal="m1", session="2026-11-22", trial=trial, rate_hz=30.0), [file])
+    submit_motion(database.session.Recording() & {"trial": "t2"})
+    submit_segmentation(database.session.Recording())
+    compute(database)
+    add_stimulus_type(database, "odour")
+    periods = pd.DataFrame([("banana", 1.0, 2.0)], columns=["name", "start", "end"])
+    for row in database.roi.Segmentation.proj().to_dicts():
+        key = {name: row[name] for name in ("animal_id", "session", "trial")}
+        add_sample(database, row, segmentation_id=row["segmentation_id"])
+        enter_periods(database, key, {"odour": place(database, key, periods, unit="s")})
+    add_custom_column(database, "group", "str", "wild")
+    make_dataset(database, "cells", "accepted")
+    return database
+
+
+def compute(database):
+    outcomes = []
+    populate(database, watch=outcomes.append)
+    assert [outcome.error for outcome in outcomes if outcome.error] == []
+    return [outcome.step for outcome in outcomes]
+
+
+def smoothed(name="smoothed", cutoff_hz=1.0, dataset="cells"):
+    flow = Flow(name)
+    flow.zscore(flow.butterworth(flow.load(dataset), cutoff_hz=cutoff_hz))
+    return flow.chart
+
+
+def states(database, name):
+    return {s.step: s.state for s in flow_states(database, find_flowchart(database, name))}
+
+
+def table_of(database, name, step):
+    entered = find_flowchart(database, name)
+    (key,) = [s.result_key for s in flow_states(database, entered) if s.step == step]
+    return result_table(database, key)
+
+
+def test_a_flowchart_is_computed_by_jobs_from_a_dataset(lab):
+    done = submit_flow(lab, enter_flowchart(lab, smoothed()))
+    assert (done.n_results, done.n_new) == (3, 3)
+    assert states(lab, "smoothed") == dict.fromkeys(("load", "butterworth", "zscore"), "waiting")
+
+    steps = compute(lab)
+
+    assert steps == ["node_result"] * 3
+    assert states(lab, "smoothed") == dict.fromkeys(("load", "butterworth", "zscore"), "done")
+    found = table_of(lab, "smoothed", "zscore")
+    assert found.n_rows == len(lab.roi.Segmentation.Roi() & "accepted")
+    assert {"_RAW_CURVE", "_DFOF", "_SPIKES", "_BUTTERWORTH", "_ZSCORE"} == set(found.arrays)
+    assert np.allclose(found.array("_ZSCORE").stacked().std(axis=1), 1, atol=1e-5)
+    assert set(found.scalar("custom.group")) == {"wild"}
+    assert set(found.stimuli["name"]) == {"banana"}
+    assert len(found.stimuli) == 2
+
+
+def test_traces_are_those_of_their_rois(lab):
+    submit_flow(lab, enter_flowchart(lab, smoothed()))
+    compute(lab)
+
+    found = table_of(lab, "smoothed", "load")
+
+    for row in range(found.n_rows):
+        animal, session, trial, segmentation, roi_id = found.row_ids[row].split("/")
+        key = {"animal_id": animal, "session": session, "trial": trial}
+        stored = (lab.roi.Segmentation() & key & {"segmentation_id": segmentation}).fetch1()
+        group = zarr.open_group(stored_path(lab.settings, stored["sources"]), mode="r")
+        assert np.array_equal(found.array("_RAW_CURVE").row(row), group["raw"][int(roi_id)])
+        assert np.array_equal(found.array("_SPIKES").row(row), group["spikes"][int(roi_id)])
+        assert found.array("_RAW_CURVE").rate_hz[row] == stored["rate_hz"]
+
+
+def test_nothing_is_asked_for_twice_and_a_change_only_what_depends_on_it(lab):
+    first = submit_flow(lab, enter_flowchart(lab, smoothed()))
+    compute(lab)
+    assert submit_flow(lab, find_flowchart(lab, "smoothed")).n_new == 0
+
+    other = enter_flowchart(lab, smoothed("other", cutoff_hz=2.0))
+    done = submit_flow(lab, other)
+
+    assert (first.n_results, done.n_results, done.n_new) == (3, 3, 2)
+    assert states(lab, "other")["load"] == "done"
+    assert compute(lab) == ["node_result"] * 2
+
+
+def test_a_result_that_was_deleted_comes_back_the_same_with_what_is_made_of_it(lab):
+    submit_flow(lab, enter_flowchart(lab, smoothed("again", cutoff_hz=3.0)))
+    compute(lab)
+    before = table_of(lab, "again", "zscore").checksum()
+    entered = find_flowchart(lab, "again")
+    keys = {s.step: s.result_key for s in flow_states(lab, entered)}
+
+    gone = delete_results(lab, [keys["butterworth"]])
+
+    assert set(gone) == {keys["butterworth"], keys["zscore"]}
+    assert states(lab, "again")["load"] == "done"
+    with pytest.raises(ProjectError, match="not computed yet; start a worker"):
+        result_table(lab, keys["zscore"])
+    assert compute(lab) == ["node_result"] * 2
+    assert table_of(lab, "again", "zscore").checksum() == before
+
+
+def test_what_people_change_later_is_another_result(lab):
+    chart = smoothed("annotated")
+    submit_flow(lab, enter_flowchart(lab, chart))
+    compute(lab)
+    before = table_of(lab, "annotated", "zscore")
+    change = SampleChange(sample_id="m1-_-t1", values={"group": "mutant"})
+    modify_samples(lab, [change])
+    try:
+        assert submit_flow(lab, find_flowchart(lab, "annotated")).n_new == 3
+        compute(lab)
+        after = table_of(lab, "annotated", "zscore")
+    finally:
+        modify_samples(lab, [replace(change, values={"group": "wild"})])
+
+    assert set(before.scalar("custom.group")) == {"wild"}
+    assert set(after.scalar("custom.group")) == {"wild", "mutant"}
+    assert submit_flow(lab, find_flowchart(lab, "annotated")).n_new == 0
+
+
+def test_lists_in_place_of_values_are_siblings_that_share_what_is_equal(lab):
+    chart = smoothed("sweep", cutoff_hz=[0.7, 0.9])
+
+    done = submit_flow(lab, enter_flowchart(lab, chart))
+    compute(lab)
+
+    found = flow_states(lab, find_flowchart(lab, "sweep"))
+    assert done.n_results == 5
+    choices = [s.choice["butterworth.cutoff_hz"] for s in found if s.step == "zscore"]
+    assert sorted(choices) == [0.7, 0.9]
+    assert len(found) == 6
+    assert {s.state for s in found} == {"done"}
+    assert len({s.result_key for s in found if s.step == "load"}) == 1
+
+
+def test_versions_of_a_flowchart_stay(lab):
+    one = enter_flowchart(lab, smoothed("versions", cutoff_hz=1.0))
+    two = enter_flowchart(lab, smoothed("versions", cutoff_hz=2.0))
+    again = enter_flowchart(lab, smoothed("versions", cutoff_hz=1.0))
+
+    assert (one.version, two.version, again.version) == (1, 2, 1)
+    assert find_flowchart(lab, "versions").flowchart == two.flowchart
+    assert find_flowchart(lab, "versions@1").flowchart == one.flowchart
+    assert list(flowcharts(lab).query("name == 'versions'")["version"]) == [1, 2]
+    for name in ("gone", "versions@3", "versions@x", "versions@1 OR 1=1", ""):
+        with pytest.raises(ProjectError, match="there is no flowchart .* there are: "):
+            find_flowchart(lab, name)
+
+
+@pytest.mark.parametrize(
+    ("params", "sentence"),
+    [
+        ({"dataset": "gone"}, "there is no dataset 'gone'"),
+        ({"dataset": "'; DROP TABLE x; --"}, "there is no dataset"),
+        ({"dataset": 3}, 'takes the name of a "dataset"'),
+        ({"dataset": "cells", "colour": "red"}, 'takes the name of a "dataset"'),
+        ({"dataset": "cells", "traces": ["loud"]}, "traces are some of raw, "),
+        ({"dataset": "cells", "traces": []}, "traces are some of raw, "),
+    ],
+)
+def test_what_cannot_be_loaded_is_said_and_nothing_stored(lab, params, sentence):
+    chart = smoothed("wrong")
+    load = replace(chart.steps["load"], params=params)
+    chart = replace(chart, steps={**chart.steps, "load": load})
+    n_tasks = len(lab.analysis.NodeTask())
+
+    plan, _ = plan_flow(lab, chart)
+
+    ((step, said),) = plan.problems
+    assert step == "load"
+    assert sentence in said
+    with pytest.raises(FlowchartError, match=r"\[load\] "):
+        submit_flow(lab, enter_flowchart(lab, chart))
+    assert len(lab.analysis.NodeTask()) == n_tasks
+
+
+def test_from_a_value_one_call_leads_back_to_its_recording(lab):
+    submit_flow(lab, enter_flowchart(lab, smoothed()))
+    compute(lab)
+    table = table_of(lab, "smoothed", "zscore")
+    row = int(np.flatnonzero(table.scalar("trial") == "t2")[0])
+
+    found = origin(lab, table, row)
+
+    assert found.recording["trial"] == "t2"
+    assert found.frames == (0, 300)
+    assert [made["step"] for made in found.made_by] == ["motion correction", "cnmf"]
+    assert found.made_by[0]["params"]["mode"]
+    assert "numpy" in found.made_by[1]["versions"]
+    assert [block.operation for block in found.operations] == ["load", "butterworth", "zscore"]
+    assert found.operations[1].parameters["cutoff_hz"] == 1.0
+    assert "scipy" in found.operations[1].software
+
+
+def test_a_session_of_the_app_sees_the_same(lab):
+    submit_flow(lab, enter_flowchart(lab, smoothed()))
+    compute(lab)
+    session = connect_session(lab.settings)
+
+    assert states(session, "smoothed") == states(lab, "smoothed")
+    assert submit_flow(session, find_flowchart(session, "smoothed")).n_new == 0
+    session.connection.close()
+
+
+def test_a_node_that_fails_says_why_and_the_rest_is_done(lab, monkeypatch):
+    def fail(_traces, **_):
+        raise ValueError("these data cannot be.")
+
+    monkeypatch.setitem(NODES, "broken", replace(NODES["normalize"], name="broken", compute=fail))
+    flow = Flow("half broken")
+    raw = flow.load("cells")
+    flow.normalize(raw)
+    flow.zscore(flow.broken(raw))
+    submit_flow(lab, enter_flowchart(lab, flow.chart))
+    outcomes = []
+    populate(lab, watch=outcomes.append)
+
+    found = {s.step: s for s in flow_states(lab, find_flowchart(lab, "half broken"))}
+
+    assert {name: s.state for name, s in found.items()} == {
+        "load": "done",
+        "normalize": "done",
+        "broken": "error",
+        "zscore": "waiting",
+    }
+    assert "these data cannot be" in found["broken"].reason
