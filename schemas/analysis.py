@@ -159,6 +159,23 @@ class NodeResult(dj.Computed):
 
 
 @schema
+class PeakEdit(dj.Manual):
+    """A change of the peaks of a trace by hand; a node ``peak_edit`` applies all of them."""
+
+    definition = """
+    -> NodeTask                      # whose peaks are changed
+    edit_id : int32                  # from 1, in the order in which they apply
+    ---
+    row_id : varchar(255)            # the row of the table
+    change_made : varchar(16)        # add_peak, add_base, delete or move
+    sample : int32                   # of the trace
+    to_sample=null : int32           # where it is moved to
+    account : varchar(255)
+    entered=CURRENT_TIMESTAMP(3) : datetime(3)
+    """
+
+
+@schema
 class FlowTask(dj.Manual):
     """A flowchart that was submitted, on the data as they were then."""
 

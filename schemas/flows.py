@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, fields
+from functools import partial
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -29,6 +30,7 @@ from schemas import snapshots
 from schemas.connection import Database
 from schemas.insertion import insert_new
 from schemas.node_files import load_own_nodes
+from schemas.peak_edits import amend
 from schemas.settings import ProjectError
 from schemas.snapshots import Taken
 
@@ -143,7 +145,7 @@ def plan_flow(database: Database, flowchart: Flowchart) -> tuple[Plan, dict[str,
             except (ValueError, ProjectError) as error:
                 wrong[name] = str(error)
     sources = {name: Source(found.key, _loaded_schema(found)) for name, found in taken.items()}
-    found = plan(flowchart, sources)
+    found = plan(flowchart, sources, partial(amend, database))
     problems = [Problem(p.step, wrong.get(p.step, p.sentence)) for p in found.problems]
     return found._replace(problems=problems), taken
 

@@ -1,6 +1,6 @@
 """What a flowchart will compute: checked before anything runs, each result named by its content."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pipeline.flow.flowchart import FIRST, Flowchart, FlowchartError, Port, Step
@@ -86,7 +86,18 @@ class Plan(NamedTuple):
     """Of the results, by the id of the node; sources included."""
 
 
-def plan(flowchart: Flowchart, sources: Mapping[str, Source]) -> Plan:
+Amend = Callable[[str, str], Mapping[str, Any]]
+"""Told a node's name and the key of what flows in first; returns parameters that are kept apart
+from the flowchart, as changes by hand are."""
+
+
+def nothing_more(node: str, key: str) -> Mapping[str, Any]:
+    """Return no parameters."""
+    del node, key
+    return {}
+
+
+def plan(flowchart: Flowchart, sources: Mapping[str, Source], amend: Amend = nothing_more) -> Plan:
     """Check a flowchart node by node, and name what each will make.
 
     Parameters
@@ -95,6 +106,8 @@ def plan(flowchart: Flowchart, sources: Mapping[str, Source]) -> Plan:
         What is to be computed.
     sources : mapping
         The tables that are there, by the id of the node that loads them.
+    amend : callable
+        Asked for further parameters of each node.
 
     Raises
     ------
@@ -113,7 +126,7 @@ def plan(flowchart: Flowchart, sources: Mapping[str, Source]) -> Plan:
             failed.add(name)
             continue
         try:
-            made = _planned(name, step, known)
+            made = _planned(name, step, known, amend)
         except ValueError as error:
             problems.append(Problem(name, str(error)))
             failed.add(name)
@@ -146,11 +159,12 @@ def require(found: Plan) -> list[Planned]:
 Known = Mapping[str, Mapping[str, tuple[Wire, Schema]]]
 
 
-def _planned(name: str, step: Step, known: Known) -> Planned:
+def _planned(name: str, step: Step, known: Known, amend: Amend) -> Planned:
     """Return a node with all that defines its result, or refuse it."""
     node = find_node(step.node)
-    params = params_from_dict(node.params, step.params)
     given = {_port(node, port): _arriving(step.inputs[port], known) for port in step.inputs}
+    first = next((wire.key for arriving in given.values() for wire, _ in arriving), "")
+    params = params_from_dict(node.params, {**step.params, **amend(step.node, first)})
     schemas = {port: [schema for _, schema in arriving] for port, arriving in given.items()}
     params = check_inputs(node, params, schemas)
     inputs = {port: tuple(wire for wire, _ in arriving) for port, arriving in given.items()}

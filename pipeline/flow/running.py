@@ -3,7 +3,7 @@
 import json
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +17,7 @@ from pipeline.flow.flowchart import Flowchart, FlowchartError, Port
 from pipeline.flow.planning import Planned, Source, Wire, plan, require
 from pipeline.flow.stored import open_stored
 from pipeline.nodes import schema_of
-from pipeline.transmission import Transmission, write_table
+from pipeline.transmission import Transmission, write_blocks
 
 ABOUT = "result.json"
 SOURCE = "out"
@@ -48,12 +48,16 @@ class Results:
     def put(self, table: Transmission) -> str:
         """Store a table with which flowcharts begin, and return its key."""
         key = table.checksum()[:32]
+        self.put_blocks(key, [table])
+        return key
+
+    def put_blocks(self, key: str, tables: Iterable[Transmission]) -> None:
+        """Store a table with which flowcharts begin under a key, block after block of its rows."""
         if not self.has(key):
             with _whole(self.folder / key) as aside:
                 aside.mkdir()
-                write_table(aside / f"{SOURCE}{SUFFIX}", table)
+                write_blocks(aside / f"{SOURCE}{SUFFIX}", tables)
                 _describe(aside, {SOURCE: None})
-        return key
 
     def compute(self, planned: Planned) -> None:
         """Compute a result that is not there; what flows in must be."""
@@ -118,14 +122,30 @@ def run(
     sources = {n: Source(results.put(table), schema_of(table)) for n, table in tables.items()}
     found = plan(flowchart, sources)
     todo = [planned for planned in require(found) if not results.has(planned.key)]
-    _compute_all(results, todo, threads=threads, progress=progress)
+    compute_all(results, todo, threads=threads, progress=progress)
     return Ran(results, found.keys, [planned.key for planned in todo])
 
 
-def _compute_all(
-    results: Results, todo: list[Planned], *, threads: int, progress: Progress
+def compute_all(
+    results: Results,
+    todo: Sequence[Planned],
+    *,
+    threads: int = DEFAULT_THREADS,
+    progress: Progress = no_progress,
 ) -> None:
-    """Compute each result as soon as what flows in is there."""
+    """Compute each result as soon as what flows in is there.
+
+    Parameters
+    ----------
+    results : Results
+        Where they go.
+    todo : sequence of Planned
+        Those that are not there.
+    threads : int
+        Nodes that are computed at once, where none waits for another.
+    progress : callable
+        Told after each node; may raise to cancel.
+    """
     waiting, missing = list(todo), {planned.key for planned in todo}
     running: dict[Future[None], Planned] = {}
     failure: Exception | None = None

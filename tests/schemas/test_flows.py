@@ -9,6 +9,7 @@ import pytest
 import zarr
 
 from pipeline.flow import Flow, FlowchartError
+from pipeline.flow.templates import TEMPLATES, template
 from pipeline.nodes import NODES
 from populate_workers.populate import populate
 from schemas.connection import connect_session
@@ -24,6 +25,7 @@ from schemas.flows import (
 )
 from schemas.ingest import Trial, ingest
 from schemas.motion import submit_motion
+from schemas.peak_edits import edit_peaks
 from schemas.roi import submit_segmentation
 from schemas.samples import SampleChange, add_sample, modify_samples
 from schemas.settings import ProjectError
@@ -243,6 +245,56 @@ def test_a_session_of_the_app_sees_the_same(lab):
     assert states(session, "smoothed") == states(lab, "smoothed")
     assert submit_flow(session, find_flowchart(session, "smoothed")).n_new == 0
     session.connection.close()
+
+
+def peaks_of(database, name):
+    table = table_of(database, name, "peak_edit")
+    return [row.tolist() for row in table.array("_PB_IX").rows()], list(table.row_ids)
+
+
+def test_peaks_that_people_change_are_rows_that_a_node_applies(lab):
+    flow = Flow("edited")
+    smooth = flow.butterworth(flow.load("cells"), cutoff_hz=2.0)
+    flow.peak_edit(flow.peak_detect(smooth), data_column="_BUTTERWORTH")
+    entered = enter_flowchart(lab, flow.chart)
+    submit_flow(lab, entered)
+    compute(lab)
+    before, ids = peaks_of(lab, "edited")
+    keys = {s.step: s.result_key for s in flow_states(lab, entered)}
+
+    n_edits = edit_peaks(lab, keys["peak_detect"], [(ids[0], "delete", before[0][0], None)])
+    done = submit_flow(lab, entered)
+    compute(lab)
+
+    after, _ = peaks_of(lab, "edited")
+    assert (n_edits, done.n_new) == (1, 1)
+    assert after[0] == before[0][1:]
+    assert after[1:] == before[1:]
+    (row,) = lab.analysis.PeakEdit().to_dicts()
+    assert row["account"]
+    assert row["entered"]
+    with pytest.raises(ProjectError, match="somebody else has changed these peaks meanwhile"):
+        edit_peaks(lab, keys["peak_detect"], [(ids[1], "add_peak", 5, None)], after=0)
+    assert len(lab.analysis.PeakEdit()) == 1
+    with pytest.raises(ValueError, match="an edit must be"):
+        edit_peaks(lab, keys["peak_detect"], [(ids[0], "paint", 1, None)])
+    with pytest.raises(ProjectError, match="there is no result"):
+        edit_peaks(lab, "f" * 32, [(ids[0], "delete", 1, None)])
+
+
+@pytest.mark.parametrize("name", sorted(TEMPLATES))
+def test_templates_are_right_for_a_dataset(lab, name):
+    chart = template(name, "cells")
+    if "stimulus" in name:
+        steps = {
+            key: replace(step, params={**step.params, "stimulus_type": "odour"})
+            if "stimulus_type" in step.params
+            else step
+            for key, step in chart.steps.items()
+        }
+        chart = replace(chart, steps=steps)
+
+    assert plan_flow(lab, chart)[0].problems == []
 
 
 def test_a_node_that_fails_says_why_and_the_rest_is_done(lab, monkeypatch):
