@@ -25,6 +25,7 @@ MODULES = (
     "given",
     "roi",
     "inspection",
+    "curation",
     "sample",
     "stimulus",
     "analysis",
@@ -39,6 +40,7 @@ STEPS = {
     "seed_inspection": ("inspection", "SeedInspection"),
     "segmentation": ("roi", "Segmentation"),
     "trace": ("roi", "Trace"),
+    "edited_rois": ("curation", "EditedRois"),
     "node_result": ("analysis", "NodeResult"),
 }
 """The computed tables, in the order in which they depend on each other."""

@@ -19,6 +19,7 @@ STEPS = {
     "seed_inspection": "Seed inspection",
     "segmentation": "Segmentation",
     "trace": "Trace extraction",
+    "edited_rois": "Added ROIs",
     "node_result": "Analysis",
 }
 STATES = {

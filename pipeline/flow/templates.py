@@ -6,6 +6,9 @@ from typing import NamedTuple
 from pipeline.flow.building import Flow
 from pipeline.flow.flowchart import Flowchart
 
+STIMULUS_TYPE = "stimulus"
+"""Stands for a stimulus type of the project, which is to be put in its place."""
+
 
 class Template(NamedTuple):
     """A flowchart to begin with."""
@@ -45,6 +48,50 @@ def _zscore_heatmap(flow: Flow, dataset: str) -> None:
     flow.zscore(smooth)
 
 
+def _peak_features(flow: Flow, dataset: str) -> None:
+    """Draw peaks of smoothed dF/F, and their features."""
+    raw = flow.load(dataset)
+    smooth = flow.butterworth(raw, data_column="_DFOF", cutoff_hz=2.0)
+    peaks = flow.peak_detect(smooth, min_amplitude_abs=0.0)
+    flow.peak_features(flow.peak_edit(peaks, data_column="_BUTTERWORTH"))
+
+
+def _hierarchical_clustering(flow: Flow, dataset: str) -> None:
+    """Draw a tree of amplitude spectra by the distance of earth movers, cut into clusters."""
+    raw = flow.load(dataset)
+    spectrum = flow.rfft(flow.butterworth(raw, data_column="_DFOF", cutoff_hz=2.0))
+    tree = flow.linkage(spectrum, data_column="_RFFT_MAGNITUDE", method="complete")
+    flow.fcluster(spectrum, tree, criterion="maxclust", threshold=4.0)
+
+
+def _kshape(flow: Flow, dataset: str) -> None:
+    """Draw clusters of the shapes of z-scored traces."""
+    smooth = flow.butterworth(flow.load(dataset), data_column="_DFOF", cutoff_hz=1.0)
+    flow.kshape(flow.zscore(smooth), n_clusters=3)
+
+
+def _stimulus_tuning(flow: Flow, dataset: str) -> None:
+    """Draw tuning curves, and the traces around each stimulus."""
+    raw = flow.load(dataset)
+    flow.tuning_curves(raw, data_column="_DFOF", stimulus_type=STIMULUS_TYPE)
+    cut = flow.extract_stim(
+        raw, data_column="_DFOF", stimulus_type=STIMULUS_TYPE, end_offset_s=2.0, fill=True
+    )
+    flow.zscore(cut, data_column="_ST_CURVE")
+
+
+def _lda(flow: Flow, dataset: str) -> None:
+    """Draw what tells the animals apart in the shapes of the spectra."""
+    smooth = flow.butterworth(flow.load(dataset), data_column="_DFOF", cutoff_hz=2.0)
+    spectrum = flow.rfft(flow.zscore(smooth))
+    flow.lda(spectrum, train_columns=["_RFFT_MAGNITUDE"], label_column="animal_id")
+
+
 TEMPLATES: Mapping[str, Template] = {
     "zscore_heatmap": Template("smoothed traces in units of their spread", _zscore_heatmap),
+    "peak_features": Template("a row for each peak: its features beside all that is known of its cell", _peak_features),
+    "hierarchical_clustering": Template("a tree of spectra, cut", _hierarchical_clustering),
+    "kshape": Template("clusters of shapes", _kshape),
+    "stimulus_tuning": Template("tuning curves, and traces around stimuli", _stimulus_tuning),
+    "lda": Template("what tells groups apart", _lda),
 }
