@@ -89,7 +89,9 @@ def _lda(flow: Flow, dataset: str) -> None:
 
 TEMPLATES: Mapping[str, Template] = {
     "zscore_heatmap": Template("smoothed traces in units of their spread", _zscore_heatmap),
-    "peak_features": Template("a row for each peak: its features beside all that is known of its cell", _peak_features),
+    "peak_features": Template(
+        "a row for each peak: its features beside all that is known of its cell", _peak_features
+    ),
     "hierarchical_clustering": Template("a tree of spectra, cut", _hierarchical_clustering),
     "kshape": Template("clusters of shapes", _kshape),
     "stimulus_tuning": Template("tuning curves, and traces around stimuli", _stimulus_tuning),
