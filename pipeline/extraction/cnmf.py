@@ -1,9 +1,9 @@
 """Constrained non-negative matrix factorisation of a movie of one plane.
 
 The movie is modelled as footprints times calcium, plus a background that is smooth in space, plus
-noise. Footprints come from a copy of the movie in bins of frames, as many as the memory holds, and
-traces from the movie itself, which is read in blocks: memory does not grow with it, apart from the
-traces. A movie whose bins fit the memory is read twice.
+noise. Footprints come from a copy of the movie in bins of frames, and traces from the movie itself,
+which is read in blocks. Bins and long traces lie in temporary files: memory does not grow with the
+movie, which is read twice.
 
 References
 ----------
@@ -76,7 +76,7 @@ def extract_sources(
     threads : int
         Blocks worked on at once; the result has the same bits for any number.
     memory_bytes : int
-        Memory for frames; traces of the cells come on top.
+        Memory for frames; long traces lie in a temporary file.
     progress : callable
         Told the phase and how far it is; may raise to cancel.
 

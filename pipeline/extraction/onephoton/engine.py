@@ -51,7 +51,7 @@ def extract_sources_one_photon(
     threads : int
         Blocks worked on at once; the result has the same bits for any number.
     memory_bytes : int
-        Memory for frames; traces of the cells come on top.
+        Memory for frames; long traces lie in a temporary file.
     progress : callable
         Told the phase and how far it is; may raise to cancel.
 
