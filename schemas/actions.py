@@ -8,7 +8,7 @@ from typing import NamedTuple
 from datajoint.errors import DuplicateError
 
 from schemas.connection import Database
-from schemas.roi_states import ROI, SEGMENTATION, STATES, Key, newest_rows
+from schemas.roi_states import SEGMENTATION, STATES, Key
 from schemas.settings import ProjectError
 
 ATTEMPTS = 10
@@ -190,8 +190,9 @@ def read_now(database: Database, segmentation: Key) -> Now:
             "it is still to be computed by: mesmerize work"
         )
     curation = database.curation
-    verdicts = (newest_rows(curation.Action.Verdict(), ROI) & key).to_dicts()
-    tags = (newest_rows(curation.RoiTag(), (*ROI, "roi_tag_type_id")) & key).to_dicts()
+    # of one segmentation, the later rows simply take the place of the earlier ones
+    verdicts = (curation.Action.Verdict() & key).to_dicts(order_by="action")
+    tags = (curation.RoiTag() & key).to_dicts(order_by="action")
     measured, added = (
         frozenset(int(roi_id) for roi_id in (table & key).to_arrays("roi_id"))
         for table in (database.roi.Segmentation.Roi(), curation.Edit.Roi())

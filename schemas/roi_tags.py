@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from schemas.actions import Change, append
 from schemas.connection import Database
-from schemas.labels import ROI_TAG_TYPE, find_label
+from schemas.labels import ROI_TAG_TYPE, find_label, labelled_rows
 from schemas.roi_states import Key, current_tags
 from schemas.settings import ProjectError
 
@@ -86,3 +86,20 @@ def known_tags(database: Database, label: str) -> list[str]:
         "GROUP BY tag ORDER BY n DESC, tag"
     )
     return [str(row[0]) for row in database.connection.query(statement).fetchall()]
+
+
+def tags_of(database: Database, segmentation: Key) -> dict[str, dict[int, str]]:
+    """Return the tags of the ROIs of a segmentation by the label of their type, and by ROI.
+
+    Parameters
+    ----------
+    database : Database
+        The connected tables.
+    segmentation : dict
+        Its key.
+    """
+    rows = labelled_rows(database, ROI_TAG_TYPE)
+    found: dict[int, dict[int, str]] = {row[ROI_TAG_TYPE.number]: {} for row in rows}
+    for row in (current_tags(database) & segmentation).to_dicts():
+        found[row["roi_tag_type_id"]][row["roi_id"]] = row["tag"]
+    return {str(row["label"]): found[row[ROI_TAG_TYPE.number]] for row in rows}

@@ -7,6 +7,7 @@ import streamlit as st
 
 from apps import queries
 from apps.browser.comparison_view import describe, show_comparison
+from apps.browser.curation_view import show_curation
 from apps.browser.image_choice import PLANE, Choice, choose_image
 from apps.browser.planes import rois_in_plane, turn_to_plane
 from apps.browser.session import with_database
@@ -14,6 +15,7 @@ from apps.browser.steps import say_state
 from apps.browser.trace_view import show_traces
 from apps.browser.viewer import Outlines, image_viewer, picked_rois
 from schemas.connection import Database
+from schemas.roi_tags import tags_of
 
 AT_FIRST = 6
 """ROIs that are selected when the page is opened: those with the best signal."""
@@ -23,7 +25,10 @@ COLUMNS = {
     "centroid_plane_px": st.column_config.NumberColumn(
         "Plane", format="%.1f", help="of the centre, from 0"
     ),
-    "accepted": st.column_config.CheckboxColumn("Accepted"),
+    "name": st.column_config.TextColumn("Name"),
+    "state": st.column_config.TextColumn(
+        "State", help="accepted, rejected, or excluded: a cell that is left out of analysis"
+    ),
     "snr": st.column_config.NumberColumn("SNR", format="%.1f", help="highest transient over noise"),
     "rval": st.column_config.NumberColumn(
         "Spatial corr.", format="%.2f", help="of the footprint and its active frames"
@@ -32,7 +37,7 @@ COLUMNS = {
     "decay_time_s": st.column_config.NumberColumn("Decay (s)", format="%.2f"),
     "rise_time_s": st.column_config.NumberColumn("Rise (s)", format="%.3f"),
     "noise": st.column_config.NumberColumn("Noise", format="%.3g", help="in grey levels"),
-    "reason": st.column_config.TextColumn("Rejected because"),
+    "reason": st.column_config.TextColumn("Because", help="why it is rejected or excluded"),
 }
 
 
@@ -60,7 +65,8 @@ def show_rois(database: Database, key: queries.Key) -> None:
     with right:
         selected = _list_selected(identity, rois)
         show_traces(database, segmentation, selected)
-    _show_numbers(identity, rois)
+    show_curation(database, segmentation, selected)
+    _show_numbers(database, segmentation, rois)
     show_comparison(database, key, segmentation, choice)
 
 
@@ -91,6 +97,7 @@ def _names(identity: str) -> tuple[str, str, str]:
 def _begin(identity: str, rois: pd.DataFrame) -> None:
     """Select the ROIs with the best signal, when there is no selection yet."""
     _, chosen, table = _names(identity)
+    st.session_state[f"rows {identity}"] = rois["roi_id"].tolist()
     if chosen not in st.session_state:
         best = rois[rois["accepted"]].sort_values("snr", ascending=False)
         st.session_state[chosen] = sorted(best["roi_id"].head(AT_FIRST).tolist())
@@ -107,13 +114,14 @@ def _from_image(identity: str) -> None:
 def _from_table(identity: str, rois: pd.DataFrame) -> None:
     _, chosen, table = _names(identity)
     before = st.session_state[chosen]
-    st.session_state[chosen] = sorted(st.session_state[table]["selection"]["rows"])
+    rows = st.session_state[table]["selection"]["rows"]
+    st.session_state[chosen] = rois["roi_id"].iloc[sorted(rows)].tolist()
     _turn_to(identity, rois, before)
 
 
 def _from_list(identity: str, rois: pd.DataFrame) -> None:
     _, chosen, table = _names(identity)
-    before = st.session_state[table]["selection"]["rows"]
+    before = rois["roi_id"].iloc[st.session_state[table]["selection"]["rows"]].tolist()
     _tell_table(identity)
     _turn_to(identity, rois, before)
 
@@ -127,9 +135,11 @@ def _turn_to(identity: str, rois: pd.DataFrame, before: list[int]) -> None:
 
 
 def _tell_table(identity: str) -> None:
-    """Select in the table what is selected; its rows are numbered as the ROIs are."""
+    """Select in the table what is selected."""
     _, chosen, table = _names(identity)
-    st.session_state[table] = {"selection": {"rows": list(st.session_state[chosen])}}
+    listed = st.session_state[f"rows {identity}"]
+    rows = [listed.index(roi_id) for roi_id in st.session_state[chosen] if roi_id in listed]
+    st.session_state[table] = {"selection": {"rows": rows}}
 
 
 def _show_image(
@@ -144,7 +154,9 @@ def _show_image(
     image, chosen, _ = _names(identity)
     if not rois.empty:
         rejected = int((~rois["accepted"]).sum())
-        with_rejected = st.toggle(f"also the {rejected} rejected", disabled=not rejected)
+        with_rejected = st.toggle(
+            f"also the {rejected} rejected or excluded", disabled=not rejected
+        )
         selected = st.session_state[chosen]
         shown = rois[rois["accepted"] | with_rejected | rois["roi_id"].isin(selected)]
         if choice.plane is not None:
@@ -171,12 +183,15 @@ def _show_image(
 def _list_selected(identity: str, rois: pd.DataFrame) -> list[int]:
     """Show the selection as a list that can be changed, and return it."""
     _, chosen, _ = _names(identity)
-    rejected = set(rois.loc[~rois["accepted"], "roi_id"])
+    others = rois[~rois["accepted"]]
+    states = dict(zip(others["roi_id"], others["state"], strict=True))
     return st.multiselect(
         "Selected ROIs",
         rois["roi_id"].tolist(),
         key=chosen,
-        format_func=lambda roi_id: f"{roi_id} (rejected)" if roi_id in rejected else str(roi_id),
+        format_func=lambda roi_id: (
+            f"{roi_id} ({states[roi_id]})" if roi_id in states else f"{roi_id}"
+        ),
         on_change=_from_list,
         args=(identity, rois),
         persist_state="session",
@@ -184,13 +199,18 @@ def _list_selected(identity: str, rois: pd.DataFrame) -> list[int]:
     )
 
 
-def _show_numbers(identity: str, rois: pd.DataFrame) -> None:
-    """Show the numbers of all ROIs in a table that selects."""
+def _show_numbers(database: Database, segmentation: queries.Key, rois: pd.DataFrame) -> None:
+    """Show the numbers and the tags of all ROIs in a table that selects."""
+    identity = segmentation["segmentation_id"]
     st.markdown(f"**{int(rois['accepted'].sum())} accepted of {len(rois)} ROIs**")
     is_volume = rois["centroid_plane_px"].notna().any()
-    columns = [name for name in COLUMNS if is_volume or name != "centroid_plane_px"]
+    has = {"centroid_plane_px": is_volume, "name": (rois["name"] != "").any()}
+    columns = [name for name in COLUMNS if has.get(name, True)]
+    shown = rois[columns]
+    for label, tags in tags_of(database, segmentation["key"]).items():
+        shown = shown.assign(**{label: rois["roi_id"].map(tags).fillna("")})
     st.dataframe(
-        rois[columns],
+        shown,
         hide_index=True,
         height=320,
         column_config=COLUMNS,

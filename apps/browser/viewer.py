@@ -109,7 +109,7 @@ def _outline(roi: dict[str, Any]) -> dict[str, Any]:
     if pd.notna(roi["centroid_plane_px"]):
         lines.append(f"centre in plane {roi['centroid_plane_px']:.1f}")
     if not roi["accepted"]:
-        lines.append(f"rejected: {roi['reason']}")
+        lines.append(f"{roi.get('state', 'rejected')}: {roi['reason']}")
     lines += [roi["note"]] if "note" in roi else []
     own = roi_color(roi["roi_id"]) if roi["accepted"] else REJECTED
     return {

@@ -54,6 +54,7 @@ COMMANDS: Mapping[str, Command] = {
     "import": Command("imports", "cli", "Take in what other programs found."),
     "export": Command("exports", "cli", "Write recordings and ROIs as NWB, or for other programs."),
     "flow": Command("flow", "cli", "Flowcharts: what is computed from datasets."),
+    "rois": Command("rois", "cli", "ROIs: what they are now, and what people decide about them."),
     "submit": Command("work", "submit", "Ask for a step of recordings."),
     "work": Command("work", "work", "Compute what was asked for, until Ctrl-C."),
     "status": Command("work", "status", "Show how far every step is."),

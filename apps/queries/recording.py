@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from apps.queries.keys import RECORDING, Key
 from apps.queries.project import FACTS, with_counts
+from schemas.actions import Verdict, read_now
 from schemas.connection import Database
-from schemas.roi_states import current_rois
 
 PROJECTIONS = {
     "template": "template",
@@ -23,6 +23,8 @@ PROJECTIONS = {
 
 WORDS = {"reserved": "running", "error": "error"}
 """Words for states of the queue; all others are pending."""
+
+AS_IT_WAS = Verdict()
 
 ROI_NUMBERS = ("area_px", "snr", "rval", "noise", "baseline", "decay_time_s", "rise_time_s")
 
@@ -177,10 +179,18 @@ def rois(database: Database, key: Key) -> pd.DataFrame:
     """List the ROIs of a segmentation as they are now, with outlines and numbers."""
     names = ["roi_id", "name", "state", "accepted", "reason", *ROI_NUMBERS]
     places = ["centroid_plane_px", "centroid_row_px", "centroid_col_px", "contour_px"]
-    query = (current_rois(database) & key).proj(*names[1:], *places)
+    columns = [name for name in (*names[1:], *places) if name != "state"]
+    query = (database.roi.Segmentation.Roi & key).proj(*columns)
     table = pd.DataFrame(query.to_dicts(order_by="roi_id"), columns=[*names, *places])
+    verdicts = read_now(database, key).verdicts if len(table) else {}
+    decided = [verdicts.get(roi_id, (0, AS_IT_WAS))[1] for roi_id in table["roi_id"]]
+    found = ["accepted" if accepted else "rejected" for accepted in table["accepted"]]
+    both = zip(decided, table["reason"], strict=True)
+    table["reason"] = [each.reason if each.state else reason for each, reason in both]
+    table["state"] = [each.state or state for each, state in zip(decided, found, strict=True)]
+    table["accepted"] = table["state"] == "accepted"
     numbers = (*ROI_NUMBERS[1:], "centroid_plane_px")
-    return table.astype({"accepted": bool} | {name: float for name in numbers})
+    return table.astype(dict.fromkeys(numbers, float))
 
 
 def traces(
