@@ -208,7 +208,7 @@ def _show_numbers(database: Database, segmentation: queries.Key, rois: pd.DataFr
     columns = [name for name in COLUMNS if has.get(name, True)]
     shown = rois[columns]
     for label, tags in tags_of(database, segmentation["key"]).items():
-        shown = shown.assign(**{label: rois["roi_id"].map(tags).fillna("")})
+        shown = shown.assign(**{label: [tags.get(each, "") for each in rois["roi_id"]]})
     st.dataframe(
         shown,
         hide_index=True,

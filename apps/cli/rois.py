@@ -75,7 +75,7 @@ def list_rois(
     chosen = _chosen(animal, session, trial, params)
     table = queries.rois(chosen.database, chosen.key).drop(columns=["contour_px", "accepted"])
     for label, tags in tags_of(chosen.database, chosen.key).items():
-        table[label] = table["roi_id"].map(tags).fillna("")
+        table[label] = [tags.get(roi_id, "") for roi_id in table["roi_id"]]
     if json:
         print(_json(table))
         return
