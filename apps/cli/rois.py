@@ -1,6 +1,5 @@
 """ROIs: listed, drawn, judged, tagged, merged and split; every change can be undone."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -8,17 +7,17 @@ import pandas as pd
 import typer
 
 from apps import queries
+from apps.cli.roi_choice import Animal, Chosen, Params, Session, Trial_, chosen_segmentation
 from apps.tables import as_json
 from pipeline.rois import rois_of_shapes
 from pipeline.rois.shape_files import NamedShapes, read_shapes
 from schemas import roi_edits
 from schemas.action_history import history
 from schemas.actions import judge_rois
-from schemas.connection import Database, connect
+from schemas.connection import connect
 from schemas.ingest import Trial
 from schemas.roi_sets import enter_rois, frame_shape
 from schemas.roi_tags import known_tags, tag_rois, tags_of
-from schemas.sample_replacement import find_segmentation
 from schemas.settings import ProjectError
 from schemas.undoing import undo_action
 
@@ -26,42 +25,12 @@ cli = typer.Typer(
     help="ROIs: what they are now, and what people decide about them.", no_args_is_help=True
 )
 
-Animal = Annotated[str, typer.Option(help="The animal.")]
-Session = Annotated[str, typer.Option(help="The session.")]
-Trial_ = Annotated[str, typer.Option("--trial", help="The trial.")]
-Params = Annotated[
-    str | None,
-    typer.Option(help="The segmentation: name of its parameter set, where several are done."),
-]
 Rois = Annotated[list[int], typer.Argument(metavar="ROI…", help="Numbers of ROIs.")]
 Shapes = Annotated[
     Path, typer.Argument(help="Shapes: .json, or .csv with name, row_px, col_px of each corner.")
 ]
 Because = Annotated[str, typer.Option(help="Why, in words.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-
-@dataclass(frozen=True)
-class _Chosen:
-    """The segmentation that a command is about."""
-
-    database: Database
-    key: queries.Key
-
-
-def _chosen(animal: str, session: str, trial: str, params: str | None) -> _Chosen:
-    """Return the segmentation that is meant, or say which there are."""
-    database = connect()
-    key = dict(Trial(animal=animal, session=session, trial=trial).key)
-    if queries.recording(database, key) is None:
-        raise ProjectError(f"there is no recording {animal} / {session} / {trial}.")
-    number = find_segmentation(database, key, params)
-    if number is None:
-        raise ProjectError(
-            f"{animal} / {session} / {trial} has no ROIs yet; find some with: mesmerize submit "
-            "segmentation, or draw them with: mesmerize rois draw; then: mesmerize work"
-        )
-    return _Chosen(database, {**key, "segmentation_id": number})
 
 
 @cli.command("list")
@@ -72,7 +41,7 @@ def list_rois(
 
     Example: `mesmerize rois list --animal m1 --session 2026-11-22 --trial t1`
     """
-    chosen = _chosen(animal, session, trial, params)
+    chosen = chosen_segmentation(animal, session, trial, params)
     table = queries.rois(chosen.database, chosen.key).drop(columns=["contour_px", "accepted"])
     for label, tags in tags_of(chosen.database, chosen.key).items():
         table[label] = [tags.get(roi_id, "") for roi_id in table["roi_id"]]
@@ -117,7 +86,7 @@ def add(
 
     Example: `mesmerize rois add more.json --animal m1 --session 2026-11-22 --trial t1`
     """
-    chosen = _chosen(animal, session, trial, params)
+    chosen = chosen_segmentation(animal, session, trial, params)
     found = read_shapes(shapes)
     new = roi_edits.add_rois(chosen.database, chosen.key, found.shapes, names=found.names)
     _print_new(new)
@@ -136,7 +105,7 @@ def accept(
 
     Example: `mesmerize rois accept 3 17 --animal m1 --session 2026-11-22 --trial t1`
     """
-    _judge(_chosen(animal, session, trial, params), rois, "accepted", because)
+    _judge(chosen_segmentation(animal, session, trial, params), rois, "accepted", because)
 
 
 @cli.command()
@@ -152,7 +121,7 @@ def reject(
 
     Example: `mesmerize rois reject 5 --because vessel --animal m1 --session 2026-11-22 --trial t1`
     """
-    _judge(_chosen(animal, session, trial, params), rois, "rejected", because)
+    _judge(chosen_segmentation(animal, session, trial, params), rois, "rejected", because)
 
 
 @cli.command()
@@ -168,10 +137,10 @@ def exclude(
 
     Example: `mesmerize rois exclude 5 --animal m1 --session 2026-11-22 --trial t1`
     """
-    _judge(_chosen(animal, session, trial, params), rois, "excluded", because)
+    _judge(chosen_segmentation(animal, session, trial, params), rois, "excluded", because)
 
 
-def _judge(chosen: _Chosen, rois: list[int], state: str, because: str) -> None:
+def _judge(chosen: Chosen, rois: list[int], state: str, because: str) -> None:
     action = judge_rois(chosen.database, chosen.key, rois, state, reason=because)
     print(f"{len(set(rois))} ROIs are {state} (action {action}).")
 
@@ -184,7 +153,7 @@ def merge(
 
     Example: `mesmerize rois merge 3 17 --animal m1 --session 2026-11-22 --trial t1`
     """
-    chosen = _chosen(animal, session, trial, params)
+    chosen = chosen_segmentation(animal, session, trial, params)
     _print_new([roi_edits.merge_rois(chosen.database, chosen.key, rois)])
 
 
@@ -201,7 +170,7 @@ def split(
 
     Example: `mesmerize rois split 3 halves.json --animal m1 --session 2026-11-22 --trial t1`
     """
-    chosen = _chosen(animal, session, trial, params)
+    chosen = chosen_segmentation(animal, session, trial, params)
     found = read_shapes(shapes)
     _print_new(roi_edits.split_roi(chosen.database, chosen.key, roi, found.shapes))
 
@@ -219,7 +188,7 @@ def redraw(
 
     Example: `mesmerize rois redraw 3 shape.json --animal m1 --session 2026-11-22 --trial t1`
     """
-    chosen = _chosen(animal, session, trial, params)
+    chosen = chosen_segmentation(animal, session, trial, params)
     shape = _only(read_shapes(shapes), shapes)
     _print_new([roi_edits.redraw_roi(chosen.database, chosen.key, roi, shape)])
 
@@ -247,7 +216,7 @@ def tag(
     pairs = [text.partition("=") for text in tags]
     if not all(equals for _, equals, _ in pairs):
         raise ProjectError(f"--set is written as TYPE=TAG; got {' '.join(tags)!r}.")
-    chosen = _chosen(animal, session, trial, params)
+    chosen = chosen_segmentation(animal, session, trial, params)
     wanted = {label: value for label, _, value in pairs}
     action = tag_rois(chosen.database, chosen.key, rois, wanted)
     print(f"Tagged {len(set(rois))} ROIs (action {action}).")
@@ -278,7 +247,7 @@ def undo(
 
     Example: `mesmerize rois undo --animal m1 --session 2026-11-22 --trial t1`
     """
-    chosen = _chosen(animal, session, trial, params)
+    chosen = chosen_segmentation(animal, session, trial, params)
     undone = undo_action(chosen.database, chosen.key, action)
     print(f"Action {undone} is undone.")
 
@@ -291,7 +260,7 @@ def show_history(
 
     Example: `mesmerize rois history --animal m1 --session 2026-11-22 --trial t1`
     """
-    chosen = _chosen(animal, session, trial, params)
+    chosen = chosen_segmentation(animal, session, trial, params)
     table = history(chosen.database, chosen.key)
     if json:
         print(_json(table))
