@@ -7,7 +7,14 @@ import datajoint as dj
 
 from pipeline.flow.computing import compute_result
 from pipeline.flow.loading import write_loaded
-from schemas.node_files import described, input_layers, load_own_nodes, planned_of, segments_of
+from schemas.node_files import (
+    check_paths,
+    described,
+    input_layers,
+    load_own_nodes,
+    planned_of,
+    segments_of,
+)
 from schemas.resources import RESOURCES
 from schemas.roi import Segmentation
 from schemas.store import adopted, new_folder
@@ -143,6 +150,8 @@ class NodeResult(dj.Computed):
         began_s = time.perf_counter()
         settings = RESOURCES.get().settings
         load_own_nodes(settings)
+        if rois is None:  # rows may have been entered by hand
+            check_paths(settings, task["node"], task["params"])
         with new_folder(settings, ".node") as folder:
             if rois is None:
                 compute_result(planned_of(task), sources, folder)

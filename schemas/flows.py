@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import MISSING, fields
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -24,13 +23,13 @@ from pipeline.flow import (
 )
 from pipeline.flow.building import LOAD
 from pipeline.flow.loading import COLUMNS, DEFAULT_KINDS
-from pipeline.nodes import NODES, Schema, find_node
+from pipeline.nodes import NODES, Schema
 from pipeline.transmission import ColumnInfo
 from schemas import snapshots
 from schemas.connection import Database
 from schemas.insertion import insert_new
-from schemas.node_files import load_own_nodes
-from schemas.peak_edits import amend
+from schemas.node_files import check_paths, load_own_nodes
+from schemas.peak_edits import with_edits
 from schemas.settings import ProjectError
 from schemas.snapshots import Taken
 
@@ -145,7 +144,7 @@ def plan_flow(database: Database, flowchart: Flowchart) -> tuple[Plan, dict[str,
             except (ValueError, ProjectError) as error:
                 wrong[name] = str(error)
     sources = {name: Source(found.key, _loaded_schema(found)) for name, found in taken.items()}
-    found = plan(flowchart, sources, partial(amend, database))
+    found = plan(flowchart, sources, partial(_amended, database))
     problems = [Problem(p.step, wrong.get(p.step, p.sentence)) for p in found.problems]
     return found._replace(problems=problems), taken
 
@@ -200,6 +199,17 @@ def _take(database: Database, params: Mapping[str, Any]) -> Taken:
     if strange or not traces:
         raise ValueError(f"traces are some of {', '.join(COLUMNS)}; got {list(traces)}.")
     return snapshots.take(database, params["dataset"], traces)
+
+
+def _amended(
+    database: Database, node: str, params: Mapping[str, Any], key: str
+) -> Mapping[str, Any]:
+    """Return the parameters of a node with the edits of people; paths out of reach are refused."""
+    try:
+        check_paths(database.settings, node, params)
+    except ProjectError as error:
+        raise ValueError(str(error)) from error
+    return with_edits(database, node, params, key)
 
 
 def _loaded_schema(taken: Taken) -> Schema:
@@ -274,17 +284,3 @@ def flowcharts(database: Database) -> pd.DataFrame:
         ],
         columns=["name", "version", "nodes", "account", "entered"],
     )
-
-
-def described_node(name: str) -> list[str]:
-    """Return what there is to know of a node, in lines: ports, parameters, columns."""
-    node = find_node(name)
-    lines = [f"{node.title} ({node.group})", ""]
-    lines += [f"takes  {port.name}{' (several)' if port.many else ''}" for port in node.ports]
-    for result in node.results:
-        columns = ", ".join(output.name for output in result.columns) or "no new column"
-        lines.append(f"makes  {result.name}: {columns}; rows: {result.rows}")
-    for one in fields(node.params):
-        default = "" if one.default is MISSING else f" = {one.default!r}"
-        lines.append(f"  {one.name}{default}")
-    return lines

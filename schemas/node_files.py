@@ -1,14 +1,14 @@
 """Results of nodes in the store: where their tables are, and what is known of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from pipeline.flow.computing import SUFFIX, layers_of
 from pipeline.flow.loading import Segment
 from pipeline.flow.planning import Planned, Wire
-from pipeline.nodes import load_plugins
+from pipeline.nodes import find_node, load_plugins
 from pipeline.transmission import open_table
 from schemas.resources import RESOURCES
 from schemas.settings import Settings
@@ -29,6 +29,27 @@ def load_own_nodes(settings: Settings) -> None:
     """
     folder = settings.folder / NODES_FOLDER
     load_plugins(folder if folder.is_dir() else None)
+
+
+def check_paths(settings: Settings, node: str, params: Mapping[str, Any]) -> None:
+    """Refuse that a node reads or writes files elsewhere than under the data roots.
+
+    Raises
+    ------
+    ValueError
+        If a path is not absolute.
+    ProjectError
+        If it leads out of the data roots.
+    """
+    for one in fields(find_node(node).params):
+        if "path" in one.metadata and one.name in params:
+            path = Path(str(params[one.name]))
+            if not path.is_absolute():
+                raise ValueError(
+                    f"{one.name} must be whole, from / on, because workers compute in folders of "
+                    f"their own; got {str(path)!r}."
+                )
+            settings.locate(path)
 
 
 def layers(results: Any, settings: Settings, wire: Wire) -> list[Path]:

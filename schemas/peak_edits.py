@@ -81,8 +81,10 @@ def edit_peaks(
     return first - 1 + len(rows)
 
 
-def amend(database: Database, node: str, key: str) -> Mapping[str, Any]:
-    """Return the parameters of a node that are kept as rows: those of `peak_edit` are.
+def with_edits(
+    database: Database, node: str, params: Mapping[str, Any], key: str
+) -> Mapping[str, Any]:
+    """Return the parameters of a node with those that are kept as rows: of `peak_edit`, the edits.
 
     Parameters
     ----------
@@ -90,10 +92,10 @@ def amend(database: Database, node: str, key: str) -> Mapping[str, Any]:
         The connected tables.
     node : str
         Name of the node.
+    params : mapping
+        As they are on the flowchart.
     key : str
         Of what flows in.
     """
-    if node != PEAK_EDIT:
-        return {}
-    found = peak_edits(database, key)
-    return {"edits": [list(edit) for edit in found]} if found else {}
+    found = peak_edits(database, key) if node == PEAK_EDIT else []
+    return {**params, "edits": [list(edit) for edit in found]} if found else params

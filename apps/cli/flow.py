@@ -1,6 +1,7 @@
 """Flowcharts of analysis nodes: made, checked, submitted, looked at, compared, exported."""
 
 from collections.abc import Iterable
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +14,7 @@ from apps.table_files import check_table_file, save_table
 from pipeline.flow import Flowchart, from_json, to_json
 from pipeline.flow.difference import difference
 from pipeline.flow.templates import TEMPLATES, template
-from pipeline.nodes import NODES
+from pipeline.nodes import NODES, find_node
 from pipeline.transmission import Transmission, history_text, write_table
 from schemas import flow_results, flows
 from schemas.connection import Database, connect
@@ -41,7 +42,7 @@ def nodes(
         for node in sorted(NODES.values(), key=lambda node: (node.group, node.name)):
             print(f"{node.group:<14}{node.name:<26}{node.title}")
         return
-    print("\n".join(flows.described_node(name)))
+    print("\n".join(_described(name)))
 
 
 @cli.command()
@@ -232,3 +233,17 @@ def _said(choice: dict[str, object]) -> str:
     """Return what a flowchart differs in from its siblings, in brackets."""
     values = ", ".join(f"{name} = {value}" for name, value in choice.items())
     return f" [{values}]" if values else ""
+
+
+def _described(name: str) -> list[str]:
+    """Return what there is to know of a node, in lines: ports, parameters, columns."""
+    node = find_node(name)
+    lines = [f"{node.title} ({node.group})", ""]
+    lines += [f"takes  {port.name}{' (several)' if port.many else ''}" for port in node.ports]
+    for result in node.results:
+        columns = ", ".join(output.name for output in result.columns) or "no new column"
+        lines.append(f"makes  {result.name}: {columns}; rows: {result.rows}")
+    for one in fields(node.params):
+        default = "" if one.default is MISSING else f" = {one.default!r}"
+        lines.append(f"  {one.name}{default}")
+    return lines

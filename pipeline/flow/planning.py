@@ -86,18 +86,18 @@ class Plan(NamedTuple):
     """Of the results, by the id of the node; sources included."""
 
 
-Amend = Callable[[str, str], Mapping[str, Any]]
-"""Told a node's name and the key of what flows in first; returns parameters that are kept apart
-from the flowchart, as changes by hand are."""
+Amend = Callable[[str, Mapping[str, Any], str], Mapping[str, Any]]
+"""Told a node's name, its parameters and the key of what flows in first; returns the parameters
+with those that are kept apart from the flowchart, as changes by hand are, or refuses them."""
 
 
-def nothing_more(node: str, key: str) -> Mapping[str, Any]:
-    """Return no parameters."""
+def as_drawn(node: str, params: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """Return the parameters as they are."""
     del node, key
-    return {}
+    return params
 
 
-def plan(flowchart: Flowchart, sources: Mapping[str, Source], amend: Amend = nothing_more) -> Plan:
+def plan(flowchart: Flowchart, sources: Mapping[str, Source], amend: Amend = as_drawn) -> Plan:
     """Check a flowchart node by node, and name what each will make.
 
     Parameters
@@ -107,7 +107,7 @@ def plan(flowchart: Flowchart, sources: Mapping[str, Source], amend: Amend = not
     sources : mapping
         The tables that are there, by the id of the node that loads them.
     amend : callable
-        Asked for further parameters of each node.
+        Asked for the parameters of each node, once what flows in is known.
 
     Raises
     ------
@@ -164,7 +164,7 @@ def _planned(name: str, step: Step, known: Known, amend: Amend) -> Planned:
     node = find_node(step.node)
     given = {_port(node, port): _arriving(step.inputs[port], known) for port in step.inputs}
     first = next((wire.key for arriving in given.values() for wire, _ in arriving), "")
-    params = params_from_dict(node.params, {**step.params, **amend(step.node, first)})
+    params = params_from_dict(node.params, amend(step.node, step.params, first))
     schemas = {port: [schema for _, schema in arriving] for port, arriving in given.items()}
     params = check_inputs(node, params, schemas)
     inputs = {port: tuple(wire for wire, _ in arriving) for port, arriving in given.items()}

@@ -282,6 +282,37 @@ def test_peaks_that_people_change_are_rows_that_a_node_applies(lab):
         edit_peaks(lab, "f" * 32, [(ids[0], "delete", 1, None)])
 
 
+@pytest.mark.parametrize(
+    ("path", "sentence"),
+    [
+        ("/etc/hosts.parquet", "is outside the data roots"),
+        ("{data}/../escaped.parquet", "is outside the data roots"),
+        ("here.parquet", "path must be whole"),
+    ],
+)
+def test_files_are_read_and_written_under_the_data_roots_alone(lab, path, sentence):
+    path = path.format(data=lab.settings.roots["data"])
+    flow = Flow("files")
+    flow.save(flow.load("cells"), path=path)
+    flow.load_file(path=path)
+
+    plan, _ = plan_flow(lab, flow.chart)
+
+    assert {problem.step for problem in plan.problems} == {"save", "load_file"}
+    assert all(sentence in problem.sentence for problem in plan.problems)
+    lab.analysis.NodeTask().insert1(
+        {
+            "result_key": f"{abs(hash(path)):032x}",
+            **{"node": "load_file", "node_version": 1, "params": {"path": path}},
+            **{"inputs": {}, "bases": [["out", None]]},
+        }
+    )
+    outcomes = []
+    populate(lab, watch=outcomes.append)
+    (lab.analysis.NodeTask() & {"node": "load_file"}).delete(prompt=False)
+    assert [sentence in outcome.error for outcome in outcomes] == [True]
+
+
 @pytest.mark.parametrize("name", sorted(TEMPLATES))
 def test_templates_are_right_for_a_dataset(lab, name):
     chart = template(name, "cells")
