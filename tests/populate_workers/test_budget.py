@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,14 @@ from pipeline.simulate import VolumeParams, simulate_volume
 from populate_workers import machine, queue
 from populate_workers.budget import Budget, Need
 from populate_workers.children import NURSERY
+from populate_workers.populate import populate
 from populate_workers.slot import Duty
 from populate_workers.supervisor import Supervisor
 from schemas.connection import connect
 from schemas.ingest import Trial, ingest
 from schemas.motion import submit_motion
 from schemas.params import add_params
+from schemas.resources import RESOURCES
 from schemas.roi import submit_segmentation
 from schemas.settings import SETTINGS_FILE, load_settings
 from tests.populate_workers.conftest import configure
@@ -154,6 +157,59 @@ def test_full_disk_is_the_reason_and_room_mends_it(small, tmp_path, room, steps)
         assert {outcome.error for outcome in work(lab)} == {None}
     finally:
         subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+@pytest.fixture
+def turning(small, tmp_path):
+    """A project whose store is a file system of its own, and what mounts that anew: ro or rw."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=99m", "tmpfs", str(disk)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("no file system can be mounted here: that takes root")
+    file = small.settings.folder / SETTINGS_FILE
+    file.write_text(file.read_text().replace('"store"', f'"{disk}/store"'))
+
+    def remount(how):
+        command = [*mount[:3], "-o", f"remount,{how}", "tmpfs", str(disk)]
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+    lab = connect(load_settings(small.settings.folder))
+    add_params(lab.motion.MotionParams, "rigid", MotionParams(mode="rigid"))
+    submit_motion(lab.session.Recording(), "rigid")
+    submit_segmentation(lab.session.Recording())
+    yield lab, remount
+    subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+@pytest.mark.parametrize("step", ["motion_correction", "motion_preview", "segmentation"])
+def test_a_store_that_turns_read_only_in_the_middle_is_the_reason(turning, step):
+    lab, remount = turning
+    at = []
+
+    def turn_read_only(phase, done, total):
+        if not at and done and remount("ro"):
+            at.append((phase, done, total))
+
+    queue.pause(lab, step)
+    populate(lab, watch=lambda _: None)
+    queue.resume(lab)
+    before = RESOURCES.get()
+    RESOURCES.set(replace(before, progress=turn_read_only))
+    populate(lab, watch=lambda _: None)
+    RESOURCES.set(before)
+
+    failures = {failure.step: failure.message for failure in queue.failures(lab)}
+    assert at
+    assert step in failures
+    assert all("cannot be written" in message for message in failures.values()), failures
+    assert remount("rw")
+    queue.retry(lab)
+    outcomes = []
+    populate(lab, watch=outcomes.append)
+    assert {outcome.error for outcome in outcomes} == {None}
+    assert len(lab.step(step)()) == 1
+    assert not list((lab.settings.store / "_incoming").glob("*"))
 
 
 def test_machine_tells_its_memory():
