@@ -1,5 +1,6 @@
 """ROIs with all that is known of them, as files of other programs hold them."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -104,3 +105,19 @@ def footprints_of(
     matrix.eliminate_zeros()
     matrix.sort_indices()
     return matrix
+
+
+def column_name(text: str) -> str:
+    """Return a name that HDF5 and Python take for a column.
+
+    Parameters
+    ----------
+    text : str
+        Any words.
+
+    Examples
+    --------
+    >>> column_name("cell type / layer")
+    'cell_type_layer'
+    """
+    return re.sub(r"\W+", "_", text).strip("_") or "unnamed"

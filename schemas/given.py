@@ -2,6 +2,8 @@
 
 import datajoint as dj
 
+from schemas.project import RoiTagType  # noqa: F401 the tables name it
+
 schema = dj.Schema()
 
 
@@ -46,4 +48,16 @@ class GivenTraces(dj.Manual):
     ---
     n_frames : int32
     traces : <object@main>           # Zarr: raw and perhaps others, each (n_rois, n_frames)
+    """
+
+
+@schema
+class GivenTag(dj.Manual):
+    """A tag that came with a ROI; segmentations that are made of the set begin with it."""
+
+    definition = """
+    -> RoiSet.Roi
+    -> RoiTagType
+    ---
+    tag : varchar(255)
     """

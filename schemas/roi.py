@@ -12,6 +12,7 @@ from pipeline.params import params_from_dict, params_to_dict
 from pipeline.versions import software_versions
 from schemas.engines import find_sources
 from schemas.given import GivenTraces, RoiSet
+from schemas.given_tags import enter_tags
 from schemas.insertion import insert_new
 from schemas.motion import MotionCorrection, MotionTask  # noqa: F401 the tables name both
 from schemas.movie_source import check_recording, motion_hash_of, movie_source, open_source
@@ -173,6 +174,9 @@ class Segmentation(dj.Computed):
             self.insert1({**key, **row, "sources": stored})
             rows = ({**key, **roi} for roi in roi_rows(sources, edge))
             self.Roi.insert(rows, chunk_size=FOOTPRINTS_AT_ONCE)
+            rois_id = (SegmentationTask & key).fetch1("rois_id")
+            if rois_id:
+                enter_tags(key, rois_id)
 
 
 @schema

@@ -38,6 +38,7 @@ def import_file(
     *,
     motion: str | None = None,
     as_recorded: bool = False,
+    with_tags: bool = True,
 ) -> Imported:
     """Enter the ROIs that another program found in a recording, all or none.
 
@@ -55,25 +56,34 @@ def import_file(
         the corrected movie, if there is one.
     as_recorded : bool
         The movie as it was recorded belongs to them in any case.
+    with_tags : bool
+        Take their tags in too. Types that the project lacks are made.
 
     Raises
     ------
     ProjectError
-        If the movie has not been read, or the ROIs do not fit it.
+        If the movie has not been read, the ROIs do not fit it, or this account may not make the
+        types of their tags.
     ValueError
         If the file is damaged, or holds no ROIs.
 
     Notes
     -----
     Traces that the program wrote are kept as they are; only what it did not write is computed from
-    them. Where it wrote none, as ImageJ, they are measured in the movie.
+    them. Where it wrote none, as ImageJ, they are measured in the movie. The ROIs have their tags
+    from the moment that the segmentation is there.
     """
     found = import_rois(path, frame_shape(database, recording))
-    notes = [*found.left_out, *_about_the_rate(database, recording, found), *_about_tags(found)]
+    notes = [*found.left_out, *_about_the_rate(database, recording, found)]
     segmentation = enter_rois(
         database,
         recording,
-        replace(found.rois, background=found.background, file=path.resolve().name),
+        replace(
+            found.rois,
+            background=found.background,
+            tags=found.tags if with_tags else {},
+            file=path.resolve().name,
+        ),
         params=_params(database, found),
         motion=motion,
         as_recorded=as_recorded or (motion is None and bool(found.rois.traces)),
@@ -89,16 +99,6 @@ def _about_the_rate(database: Database, recording: Key, found: RoiFile) -> list[
     return [
         f"{found.rois.source} was told {found.rate_hz:g} frames a second, and the recording has "
         f"{rate_hz:g}: what it computed with that, as spikes, is of the other rate."
-    ]
-
-
-def _about_tags(found: RoiFile) -> list[str]:
-    """Tell of tags, which belong to ROIs of a segmentation that is still to be made."""
-    if not found.tags:
-        return []
-    return [
-        f"the file has tags of the types {', '.join(found.tags)}, which are not taken in; tag the "
-        "ROIs when the segmentation is made."
     ]
 
 

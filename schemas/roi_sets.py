@@ -17,6 +17,7 @@ from pipeline.extraction.methods import MANUAL, find_method
 from pipeline.params import params_hash
 from pipeline.rois import GivenRois, shape_to_dict
 from schemas.connection import Database
+from schemas.given_tags import keep_tags
 from schemas.insertion import insert_new
 from schemas.packed_set import SPATIAL, TEMPORAL
 from schemas.params import add_params, find_params
@@ -196,6 +197,10 @@ def content_hash(rois: GivenRois) -> str:
     for name, array in sorted(_arrays(rois).items()):
         digest.update(f"{name} {array.shape}".encode())
         digest.update(array.tobytes())
+    if rois.tags:  # sets without any are called what they always were
+        digest.update(
+            json.dumps({k: list(v) for k, v in rois.tags.items()}, sort_keys=True).encode()
+        )
     return digest.hexdigest()[:32]
 
 
@@ -235,6 +240,7 @@ def _keep(database: Database, rois: GivenRois, rois_id: str, stack: ExitStack) -
     table.insert1({**key, **facts})
     rows = ({**key, **row} for row in _rows(rois))
     database.given.RoiSet.Roi().insert(rows, chunk_size=FOOTPRINTS_AT_ONCE)
+    keep_tags(database, rois_id, rois.tags)
     if rois.traces:
         folder = stack.enter_context(new_folder(database.settings, ".zarr"))
         _save(rois, folder)

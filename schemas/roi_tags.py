@@ -47,18 +47,29 @@ def tag_rois(
     """
     chosen = list(dict.fromkeys(int(roi_id) for roi_id in roi_ids))
     numbers = {
-        find_label(database, ROI_TAG_TYPE, label)[ROI_TAG_TYPE.number]: _checked(tag)
+        find_label(database, ROI_TAG_TYPE, label)[ROI_TAG_TYPE.number]: checked_tag(tag)
         for label, tag in tags.items()
     }
     wanted = {(roi_id, number): tag for roi_id in chosen for number, tag in numbers.items()}
-    note = ", ".join(f"{label}: {_checked(tag) or 'none'}" for label, tag in tags.items())
+    note = ", ".join(f"{label}: {checked_tag(tag) or 'none'}" for label, tag in tags.items())
     return append(
         database, segmentation, "tag", lambda _: Change(tags=wanted, note=note), seen=seen
     )
 
 
-def _checked(tag: str) -> str:
-    """Return a tag that can be one."""
+def checked_tag(tag: str) -> str:
+    """Return a tag that can be one, without blanks around it.
+
+    Parameters
+    ----------
+    tag : str
+        What somebody wrote.
+
+    Raises
+    ------
+    ProjectError
+        If it is too long, or has several lines.
+    """
     tag = tag.strip()
     if len(tag) > LONGEST_TAG or not tag.isprintable():
         raise ProjectError(f"a tag has at most {LONGEST_TAG} letters, on one line; got {tag!r}.")

@@ -9,6 +9,7 @@ from apps.tables import all_tables
 from schemas.connection import Database
 
 WORDS = {
+    "given.GivenTag": "tags that ROIs came with",
     "project.CustomColumn": "custom column",
     "project.RoiTagType": "ROI tag type",
     "project.StimulusType": "stimulus type",

@@ -35,6 +35,7 @@ def rois(
     as_recorded: Annotated[
         bool, typer.Option(help="The movie as it was recorded belongs to the ROIs.")
     ] = False,
+    tags: Annotated[bool, typer.Option(help="Take in the tags of the ROIs too.")] = True,
 ) -> None:
     """Take in ROIs with their traces; ROIs without traces are measured in the movie.
 
@@ -43,13 +44,17 @@ def rois(
     Example: `mesmerize import rois scan/suite2p --animal m1 --session 2026-11-22 --trial t1`
     """
     key = Trial(animal=animal, session=session, trial=trial).key
-    found = import_file(connect(), key, path, motion=motion, as_recorded=as_recorded)
+    found = import_file(
+        connect(), key, path, motion=motion, as_recorded=as_recorded, with_tags=tags
+    )
     given = found.file.rois
     traces = ", ".join(given.traces) or "none, they are measured in the movie"
     print(
         f"Took in {found.file.n_rois} ROIs of {given.source}, {found.file.accepted.sum()} accepted."
     )
     print(f"Traces: {traces}.")
+    if tags and found.file.tags:
+        print(f"Tags: {', '.join(found.file.tags)}.")
     for note in found.notes:
         print(f"Note: {note}")
     print("Make the segmentation with: mesmerize work")

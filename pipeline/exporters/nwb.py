@@ -18,9 +18,9 @@ from pynwb.ophys import ImageSegmentation, ImagingPlane, OpticalChannel
 from pipeline.exporters.new_files import written_whole
 from pipeline.exporters.nwb_facts import SEXES, NwbFacts, check_complete
 from pipeline.exporters.nwb_movie import Corrected, MovieFile, motion_correction, photon_series
-from pipeline.exporters.nwb_rois import add_responses, column_name, segmentation
+from pipeline.exporters.nwb_rois import add_responses, segmentation
 from pipeline.movie import Movie
-from pipeline.roi_file import RoiFile
+from pipeline.roi_file import RoiFile, column_name
 
 UM_TO_M = 1e-6
 PERIOD = ("name", "start_s", "end_s", "color")

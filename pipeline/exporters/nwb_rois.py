@@ -1,6 +1,5 @@
 """ROIs and their traces in NWB: one flat table, and series with time first."""
 
-import re
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from pynwb.ophys import (
 )
 
 from pipeline.exporters.nwb_movie import as_nwb, compressed
-from pipeline.roi_file import RoiFile
+from pipeline.roi_file import RoiFile, column_name
 
 BUFFER_BYTES = 64_000_000
 FLOAT_BYTES = 4
@@ -113,22 +112,6 @@ def _columns(rois: RoiFile, roi_keys: NDArray[np.integer]) -> list[tuple[str, st
         if any(words):
             columns.append((f"tag_{column_name(label)}", f"tag of the type {label!r}", list(words)))
     return columns
-
-
-def column_name(text: str) -> str:
-    """Return a name that HDF5 and Python take for a column.
-
-    Parameters
-    ----------
-    text : str
-        Any words.
-
-    Examples
-    --------
-    >>> column_name("cell type / layer")
-    'cell_type_layer'
-    """
-    return re.sub(r"\W+", "_", text).strip("_") or "unnamed"
 
 
 def add_responses(

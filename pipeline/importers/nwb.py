@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from pipeline.importers.hdf5_safe import DAMAGE, doubted, read_array
-from pipeline.roi_file import RoiFile, footprints_of
+from pipeline.roi_file import RoiFile, column_name, footprints_of
 from pipeline.rois.given import GivenRois
 
 TRACES = {
@@ -28,6 +28,9 @@ ACCEPTED = ("accepted", "Accepted", "iscell", "is_cell")
 NAMES = ("roi_name", "names", "label")
 NOT_NUMBERS = (*ACCEPTED, "roi_key", "rejected", "Rejected")
 TAG = "tag_"
+OF_TYPE = re.compile(r"tag of the type (['\"])(?P<label>.{1,64})\1")
+"""How we describe a column of tags."""
+
 MASKS = {"pixel_mask": ("y", "x"), "voxel_mask": ("z", "y", "x")}
 BLOCK_BYTES = 64_000_000
 DEEPEST = 12
@@ -104,7 +107,7 @@ def _read(file: h5py.File, name: str, frame_shape: tuple[int, ...]) -> RoiFile:
         source=_source(table),
         file=name,
     )
-    tags = {c.removeprefix(TAG): tuple(v) for c, v in words.items() if c.startswith(TAG)}
+    tags = {_label(table, c): tuple(v) for c, v in words.items() if c.startswith(TAG)}
     return RoiFile(rois=rois, tags=tags, rate_hz=rate_hz, left_out=(note,) if note else ())
 
 
@@ -132,6 +135,16 @@ def _source(table: h5py.Group) -> str:
     about = _text(table.attrs.get("description", ""))
     found = re.fullmatch(r"ROIs, accepted or not, of (.{1,64})", about)
     return found[1] if found else "NWB"
+
+
+def _label(table: h5py.Group, column: str) -> str:
+    """Return the type of the tags of a column: as we described it, else what the column is called.
+
+    Names of columns have no blanks, and what people call their tags may.
+    """
+    name = column.removeprefix(TAG)
+    about = OF_TYPE.fullmatch(_text(table[column].attrs.get("description", "")))
+    return about["label"] if about and column_name(about["label"]) == name else name
 
 
 def _footprints(

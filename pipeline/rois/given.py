@@ -60,6 +60,9 @@ class GivenRois:
     """What lies between and under them, on all pixels, where the program with the traces tells
     it."""
 
+    tags: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """What people wrote to each ROI by the type of the tag, ``(n_rois,)``; "": nothing."""
+
     source: str = "drawn"
     """Which program they come from, and its version where it is known."""
 
@@ -80,6 +83,12 @@ class GivenRois:
             ):
                 raise ValueError(
                     f"{name} must have one entry for each of {n_rois} ROIs; got {len(value)}."
+                )
+        for label, words in self.tags.items():
+            if len(words) != n_rois:
+                raise ValueError(
+                    f"tags of the type {label!r} must be one for each of {n_rois} ROIs; got "
+                    f"{len(words)}."
                 )
         for name, values in self.numbers.items():
             if np.shape(values) != (n_rois,):

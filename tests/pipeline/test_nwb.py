@@ -120,7 +120,7 @@ def test_rois_out_and_in_again_are_the_same(tmp_path, frame_shape):
         np.testing.assert_array_equal(values, again.rois.numbers[name])
     np.testing.assert_array_equal(given.rois.accepted, again.accepted)
     assert again.rois.names == given.rois.rois.names
-    assert again.tags == {"cell_type": given.rois.tags["cell type"]}
+    assert again.tags == {"cell type": given.rois.tags["cell type"]}
     assert (again.rate_hz, again.rois.source) == (12.5, given.rois.rois.source)
 
 

@@ -14,8 +14,10 @@ from pipeline.exporters.suite2p import write_suite2p
 from pipeline.importers.registry import import_rois
 from pipeline.roi_file import RoiFile
 from pipeline.rois import GivenRois, Polygon, rois_of_shapes
+from schemas.action_history import history
 from schemas.actions import judge_rois
-from schemas.labels import ROI_TAG_TYPE, add_label
+from schemas.configuration import delete_label, going_with_label
+from schemas.labels import ROI_TAG_TYPE, add_label, labels, rename_label
 from schemas.nwb_export import export_nwb
 from schemas.roi_edits import merge_rois
 from schemas.roi_exports import choose_segmentation, roi_file_of
@@ -23,6 +25,7 @@ from schemas.roi_imports import import_file
 from schemas.roi_tags import tag_rois
 from schemas.settings import ProjectError
 from schemas.stimuli import add_stimulus_type, enter_periods, place
+from schemas.undoing import undo_action
 from tests.exchange_scene import some_rois, suite2p_rois
 from tests.pipeline.test_nwb import FACTS, PERIODS
 
@@ -176,8 +179,78 @@ def test_what_people_decided_goes_out(filled, run_all, tmp_path):
     write_suite2p(found, tmp_path / "out", mean_image=np.zeros(FRAME))
     assert import_rois(tmp_path / "out", FRAME).accepted.tolist() == found.accepted.tolist()
     export_nwb(database, key, tmp_path / "a.nwb", told=FACTS, segmentation=segmentation)
-    assert import_rois(tmp_path / "a.nwb", FRAME).tags == {"cell_type": found.tags["cell type"]}
-    assert "cell_type" in import_file(database, key, tmp_path / "a.nwb").notes[0]
+    assert import_rois(tmp_path / "a.nwb", FRAME).tags == {"cell type": found.tags["cell type"]}
+
+
+@pytest.fixture
+def tagged(filled, run_all, tmp_path):
+    """A project whose ROIs are tagged, what is known of them, and the NWB file of it."""
+    database, key = filled
+    write_suite2p(as_long(suite2p_rois(FRAME)), tmp_path / "in", mean_image=np.zeros(FRAME))
+    imported, _ = computed(database, key, tmp_path / "in", run_all)
+    for label, roi_ids, tag in (("cell type", [1, 3], "pv"), ("region", [0, 1], "V1, L 2/3 µ")):
+        add_label(database, ROI_TAG_TYPE, label)
+        tag_rois(database, imported.segmentation, roi_ids, {label: tag})
+    found = roi_file_of(database, imported.segmentation)
+    segmentation = imported.segmentation
+    export_nwb(database, key, tmp_path / "a.nwb", told=FACTS, segmentation=segmentation)
+    return database, key, found, tmp_path / "a.nwb"
+
+
+def test_tags_go_out_in_nwb_and_in_again(tagged, run_all):
+    database, key, found, path = tagged
+    assert found.tags["cell type"] == ("", "pv", "", "pv", "")
+    going = going_with_label(database, ROI_TAG_TYPE, "cell type")
+    delete_label(database, ROI_TAG_TYPE, "cell type", shown=going)
+
+    imported, again = computed(database, key, path, run_all)
+
+    assert imported.notes == []
+    assert again.tags == found.tags
+    assert (again.names, again.accepted.tolist()) == (found.names, found.accepted.tolist())
+    for name, traces in found.rois.traces.items():
+        np.testing.assert_array_equal(again.rois.traces[name], traces)
+    done = history(database, imported.segmentation)
+    account = database.given.RoiSet().to_arrays("account")[0]
+    assert done[["kind", "n_rois", "account"]].to_numpy().tolist() == [["import", 3, account]]
+    assert done["note"][0] == "with a.nwb: cell type, region"
+    tag_rois(database, imported.segmentation, [1, 2], {"cell type": "sst"})
+    undo_action(database, imported.segmentation)
+    undo_action(database, imported.segmentation)
+    assert roi_file_of(database, imported.segmentation).tags == {}
+
+
+def test_the_same_file_is_taken_in_once_and_without_tags_where_these_are_not_wanted(
+    tagged, run_all
+):
+    database, key, found, path = tagged
+    one, _ = computed(database, key, path, run_all)
+    rename_label(database, ROI_TAG_TYPE, "region", "area")
+    n_tags = len(database.given.GivenTag())
+
+    assert import_file(database, key, path).segmentation == one.segmentation
+    assert (labels(database, ROI_TAG_TYPE), n_tags) == (["cell type", "area"], 4)
+    assert len(database.given.GivenTag()) == n_tags
+    bare = import_file(database, key, path, with_tags=False)
+    run_all(database)
+    assert roi_file_of(database, bare.segmentation).tags == {}
+    assert roi_file_of(database, one.segmentation).tags["area"] == found.tags["region"]
+
+
+def test_who_may_not_make_tag_types_is_told_all_that_are_missing(tagged, monkeypatch):
+    database, key, _, path = tagged
+    n_sets = len(database.given.RoiSet())
+    for label in ("cell type", "region"):
+        going = going_with_label(database, ROI_TAG_TYPE, label)
+        delete_label(database, ROI_TAG_TYPE, label, shown=going)
+    monkeypatch.setattr(database.connection, "role", "analyst")
+
+    with pytest.raises(ProjectError, match="'cell type', 'region', which the project lacks"):
+        import_file(database, key, path)
+
+    assert len(database.given.RoiSet()) == n_sets
+    assert labels(database, ROI_TAG_TYPE) == []
+    assert import_file(database, key, path, with_tags=False).file.n_rois == 5
 
 
 def test_nwb_asks_for_what_the_tables_lack(filled, tmp_path):
