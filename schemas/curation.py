@@ -3,7 +3,7 @@
 import datajoint as dj
 
 from pipeline.versions import software_versions
-from schemas.edited_rois import edited_rows, fetch_edit
+from schemas.edited_rois import edited_rows, fetch_edit, first_origins
 from schemas.movie_source import movie_source, open_source
 from schemas.project import RoiTagType
 from schemas.roi import Segmentation, SegmentationParams, SegmentationTask, Trace
@@ -102,8 +102,13 @@ class EditedRois(dj.Computed):
 
     def make_fetch(self, key):
         task = (SegmentationTask * SegmentationParams & key).fetch1()
-        added = (Edit.Roi & key).to_dicts(order_by="roi_id")
         segmentation = Segmentation & {name: key[name] for name in Segmentation.primary_key}
+        others = (Edit.Roi & segmentation.proj()).proj("origins").to_dicts()
+        origins = {row["roi_id"]: row["origins"] for row in others}
+        added = [
+            {**row, "origins": first_origins(row["origins"], origins)}
+            for row in (Edit.Roi & key).to_dicts(order_by="roi_id")
+        ]
         return *movie_source(key, task["motion_hash"]), fetch_edit(task, added, segmentation)
 
     def make_compute(self, key, arguments, edge, edit):

@@ -1,7 +1,7 @@
 """ROIs that people add to a segmentation, on their way from the tables to their measures."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any, NamedTuple
 
@@ -48,6 +48,31 @@ class EditedRows(NamedTuple):
     """Tags by the number of their type, by ROI."""
 
 
+def first_origins(origins: Sequence[int], of_added: Mapping[int, Sequence[int]]) -> list[int]:
+    """Return the ROIs that were found and that a ROI takes the place of, also by way of others.
+
+    Parameters
+    ----------
+    origins : sequence of int
+        Those that it takes the place of, found or added.
+    of_added : mapping
+        The same of every ROI that was added, by its number.
+
+    Examples
+    --------
+    >>> first_origins([7, 2], {5: [0], 6: [], 7: [5, 6]})
+    [0, 2]
+    """
+    found, ahead = set(), list(origins)
+    while ahead:
+        roi_id = ahead.pop()
+        if roi_id in of_added:
+            ahead.extend(of_added[roi_id])
+        else:
+            found.add(roi_id)
+    return sorted(found)
+
+
 def fetch_edit(task: dict[str, Any], added: Sequence[dict[str, Any]], segmentation: Any) -> Any:
     """Return an edit of a segmentation.
 
@@ -56,7 +81,7 @@ def fetch_edit(task: dict[str, Any], added: Sequence[dict[str, Any]], segmentati
     task : dict
         Of the segmentation, with its parameters.
     added : sequence of dict
-        Rows of ``Edit.Roi``.
+        Rows of ``Edit.Roi``, whose ``origins`` are the first ones.
     segmentation : query
         The row of ``Segmentation``.
 
@@ -109,7 +134,7 @@ def edited_rows(movie: Any, edge: Any, edit: PackedEdit) -> EditedRows:
         footprints=unpack(edit.added, movie.frame_shape, *cropped),
         params=params_from_dict(ManualParams, json.loads(edit.params)),
         model=model,
-        origins=tuple(tuple(n for n in each["origins"] if _is_found(model, n)) for each in facts),
+        origins=() if model is None else tuple(tuple(each["origins"]) for each in facts),
     )
     sources = measure_added(movie, added, **RESOURCES.get().as_arguments())
     own = [{"roi_id": each["roi_id"], "name": each["name"]} for each in facts]
@@ -127,8 +152,3 @@ def edited_rows(movie: Any, edge: Any, edit: PackedEdit) -> EditedRows:
         ],
         {each["roi_id"]: each["tags"] for each in facts},
     )
-
-
-def _is_found(model: FoundModel | None, roi_id: int) -> bool:
-    """Return whether a ROI is one of those that were found, and not added."""
-    return model is not None and roi_id < model.footprints.shape[1]
