@@ -7,8 +7,8 @@ from typing import Any
 
 from schemas.connection import Database
 from schemas.custom_columns import fill_values, typed_values
-from schemas.ingest import SEPARATOR, check_name
 from schemas.labels import Key
+from schemas.sample_names import sample_id_of
 from schemas.sample_versions import STATE, state_before, values_before, write_version
 from schemas.settings import ProjectError
 
@@ -33,31 +33,6 @@ class SampleChange:
 
     values: Mapping[str, Any] = field(default_factory=dict)
     """Values by the label of the custom column, as text or as values; None: nobody knows."""
-
-
-def sample_id_of(animal: str, trial_id: str) -> str:
-    """Return the SampleID of an animal and a trial.
-
-    Parameters
-    ----------
-    animal : str
-        The first part.
-    trial_id : str
-        The second part.
-
-    Raises
-    ------
-    ProjectError
-        If one of them cannot be part of it.
-
-    Examples
-    --------
-    >>> sample_id_of("m1", "t1")
-    'm1-_-t1'
-    """
-    check_name("animal", animal)
-    check_name("TrialID", trial_id)
-    return f"{animal}{SEPARATOR}{trial_id}"
 
 
 def find_sample(database: Database, sample_id: str) -> Key:

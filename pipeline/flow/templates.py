@@ -49,11 +49,18 @@ def _zscore_heatmap(flow: Flow, dataset: str) -> None:
 
 
 def _peak_features(flow: Flow, dataset: str) -> None:
-    """Draw peaks of smoothed dF/F, and their features."""
+    """Draw peaks of smoothed dF/F, their features, and their height by animal."""
     raw = flow.load(dataset)
     smooth = flow.butterworth(raw, data_column="_DFOF", cutoff_hz=2.0)
     peaks = flow.peak_detect(smooth, min_amplitude_abs=0.0)
-    flow.peak_features(flow.peak_edit(peaks, data_column="_BUTTERWORTH"))
+    features = flow.peak_features(flow.peak_edit(peaks, data_column="_BUTTERWORTH"))
+    # peaks of one cell are no independent observations
+    flow.group_summary(
+        features,
+        data_column="_pf_ampl_rel_b_mean",
+        group_by="animal_id",
+        unit_column="parent_id",
+    )
 
 
 def _hierarchical_clustering(flow: Flow, dataset: str) -> None:
@@ -90,7 +97,7 @@ def _lda(flow: Flow, dataset: str) -> None:
 TEMPLATES: Mapping[str, Template] = {
     "zscore_heatmap": Template("smoothed traces in units of their spread", _zscore_heatmap),
     "peak_features": Template(
-        "a row for each peak: its features beside all that is known of its cell", _peak_features
+        "a row for each peak with its features, and their mean height by animal", _peak_features
     ),
     "hierarchical_clustering": Template("a tree of spectra, cut", _hierarchical_clustering),
     "kshape": Template("clusters of shapes", _kshape),

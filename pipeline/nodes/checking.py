@@ -69,6 +69,10 @@ def output_schemas(node: Node, params: Any, inputs: Inputs) -> dict[str, Schema]
                 kept |= schema.columns
         if node.leaves is not None:
             kept = dict(node.leaves(params, kept))
+        if node.adds is not None:
+            kept |= node.adds(
+                params, {port.name: _schemas(inputs, port.name) for port in node.ports}
+            )
         last = next(iter(made[result.name]), None)
         if node.keeps_last_output:
             outputs = {schema.last_output for schema in first}

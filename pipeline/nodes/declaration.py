@@ -1,6 +1,6 @@
 """What a node says of itself: ports, parameters, the columns that it needs and makes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
@@ -145,6 +145,9 @@ class Node:
     leaves: Callable[[Any, Mapping[str, ColumnInfo]], Mapping[str, ColumnInfo]] | None = None
     """For a node that drops columns: which are left."""
 
+    adds: Callable[[Any, Mapping[str, Sequence["Schema"]]], Mapping[str, ColumnInfo]] | None = None
+    """For a node that passes on columns of other inputs: which, given what comes in by port."""
+
     drops_by_value: bool = False
     """Whether columns may be missing for what is in them, which nobody knows before."""
 
@@ -219,29 +222,13 @@ def number(default: float | None, low: float, high: float) -> Any:
 
 
 def whole(default: int | None, low: int, high: int) -> Any:
-    """Return a field of parameters that is a whole number between limits.
-
-    Parameters
-    ----------
-    default : int or None
-        None: it may be None.
-    low, high : int
-        The limits, both allowed.
-    """
+    """Return a field for whole numbers, with ``default``, ``low`` and ``high`` as in `number`."""
     limits = {"range": (low, high), "whole": True, "optional": default is None}
     return field(default=default, metadata=limits)
 
 
 def choice(default: str, allowed: tuple[str, ...]) -> Any:
-    """Return a field of parameters that is one of some words.
-
-    Parameters
-    ----------
-    default : str
-        One of them.
-    allowed : tuple of str
-        All of them.
-    """
+    """Return a field of parameters that is one of the ``allowed`` words, as ``default`` is."""
     return field(default=default, metadata={"choices": allowed})
 
 

@@ -4,7 +4,7 @@ import importlib.util
 import sys
 from collections.abc import Callable
 from functools import partial
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from pipeline.nodes.declaration import Node
@@ -75,7 +75,7 @@ def load_plugins(folder: Path | None = None) -> list[str]:
     before = set(NODES)
     for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name):
         if entry.module not in sys.modules:
-            _load(f"package {entry.value}", entry.load)
+            _load(f"package {entry.value}", partial(_run_package, entry))
     for path in sorted(folder.glob("[!_]*.py")) if folder else ():
         name = f"mesmerize_nodes_{path.stem}"
         if name not in sys.modules:
@@ -92,6 +92,15 @@ def _load(what: str, load: Callable[[], object]) -> None:
         NODES.clear()
         NODES.update(before)
         raise ValueError(f"the nodes of {what} cannot be loaded: {error}") from error
+
+
+def _run_package(entry: EntryPoint) -> None:
+    """Run the module of a package; one that fails is not taken for loaded the next time."""
+    try:
+        entry.load()
+    except BaseException:
+        sys.modules.pop(entry.module, None)
+        raise
 
 
 def _run_file(path: Path, name: str) -> None:

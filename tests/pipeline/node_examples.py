@@ -109,6 +109,7 @@ PARAMS = {
     "text_filter": {"column": "tag", "text": "a"},
     "arg_group_stat": {"data_column": "size", "group_by": "tag"},
     "group_stats": {"function": "nanmean", "group_by": "tag"},
+    "group_summary": {"data_column": "size", "group_by": "tag", "unit_column": "side"},
     "group_zscore": {"group_by": "tag"},
 }
 INPUTS = {
@@ -122,6 +123,7 @@ INPUTS = {
     "lda_predict": lambda table: {"data": table, "train": table},
     "load_file": lambda table: {},
     "normrawminmax": with_levels,
+    "join_columns": lambda table: {"data": table, "other": run("normalize", table)},
     "merge": lambda table: {"data": [table, run("normalize", table)]},
 }
 

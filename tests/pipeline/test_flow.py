@@ -133,7 +133,7 @@ def test_results_are_those_of_the_nodes_run_by_hand(table, tmp_path):
     ]
 
 
-def test_nothing_is_computed_twice_and_a_change_only_what_depends_on_it(table, tmp_path):
+def test_defect_6_nothing_is_computed_twice_and_a_change_only_what_depends_on_it(table, tmp_path):
     flow = two_branches(table)
     first = flow.run(tmp_path)
 

@@ -1,6 +1,7 @@
 """What holds for every node: one test over all of them."""
 
 import copy
+import sys
 from dataclasses import fields
 
 import numpy as np
@@ -34,7 +35,7 @@ def checksums(made):
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("name", ALL)
-def test_each_node_makes_what_it_declares_or_says_why_not(name, case):
+def test_defect_18_each_node_makes_what_it_declares_or_says_why_not(name, case):
     table = CASES[case]()
     before = table.checksum()
     made = run(name, table)
@@ -62,7 +63,7 @@ def test_each_node_makes_what_it_declares_or_says_why_not(name, case):
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_each_node_writes_down_all_that_defines_its_result(name):
+def test_defect_4_each_node_writes_down_all_that_defines_its_result(name):
     inputs, params = example(name, CASES["usual"]())
     node = find_node(name)
     for table in run_node(node, node.params(**params), inputs).values():
@@ -116,7 +117,7 @@ def test_parameters_of_each_node_are_frozen_and_come_back_from_json(name):
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_numbers_out_of_range_and_wrong_words_are_refused(name):
+def test_defect_19_numbers_out_of_range_and_wrong_words_are_refused(name):
     _, params = example(name, CASES["usual"]())
     kind = NODES[name].params
     for field in fields(kind):
@@ -179,6 +180,43 @@ def test_a_node_of_a_folder_works_like_the_others(tmp_path):
         assert made.array("_SQUARE").info.unit == "a.u.²"
     finally:
         NODES.pop("square_test", None)
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A package with entry points, installed on the path as pip would."""
+    described = tmp_path / "my_nodes-1.0.dist-info"
+    described.mkdir()
+    (described / "METADATA").write_text("Metadata-Version: 2.1\nName: my-nodes\nVersion: 1.0\n")
+    entries = described / "entry_points.txt"
+    entries.write_text("[mesmerize.nodes]\nsquares = my_lab_nodes\n")
+    (tmp_path / "my_lab_nodes.py").write_text(PLUGIN)
+    monkeypatch.syspath_prepend(tmp_path)
+    known = dict(NODES)
+    yield entries
+    NODES.clear()
+    NODES.update(known)
+    sys.modules.pop("my_lab_nodes", None)
+
+
+@pytest.mark.usefixtures("package")
+def test_a_node_of_an_installed_package_works_like_the_others():
+    assert load_plugins() == ["square_test"]
+    assert load_plugins() == []
+    table = CASES["usual"]()
+    made = run_node(find_node("square_test"), find_node("square_test").params(), {"data": table})
+    np.testing.assert_allclose(
+        made["out"].array("_SQUARE").row(0), table.array("_RAW_CURVE").row(0) ** 2
+    )
+
+
+@pytest.mark.parametrize("target", ["my_lab_nodes:nothing", "my_lab_missing"])
+def test_a_package_that_cannot_be_loaded_is_named_each_time(package, target):
+    package.write_text(f"[mesmerize.nodes]\nsquares = {target}\n")
+    for _ in range(2):
+        with pytest.raises(ValueError, match=f"the nodes of package {target} cannot be loaded"):
+            load_plugins()
+        assert "square_test" not in NODES
 
 
 def test_a_broken_plugin_is_named_and_leaves_nothing(tmp_path):

@@ -93,7 +93,7 @@ def test_threads_do_not_change_the_bits_of_a_correlation():
     np.testing.assert_array_equal(one.maxima, two.maxima)
 
 
-def test_components_are_those_of_scikit_learn_with_their_loadings():
+def test_defect_12_components_are_those_of_scikit_learn_with_their_loadings():
     traces = noise(20, 15)
     made = run_many("pca", {"data": table_of(traces)}, n_components=4)
     fitted = PCA(4, svd_solver="full").fit(traces)
@@ -113,7 +113,7 @@ def test_components_are_those_of_scikit_learn_with_their_loadings():
 
 
 @pytest.mark.parametrize("method", ["isomap", "locally_linear_embedding", "mds", "t_sne"])
-def test_an_embedding_keeps_far_rows_apart_and_is_the_same_for_a_seed(method):
+def test_defect_12_an_embedding_keeps_far_rows_apart_and_is_the_same_for_a_seed(method):
     traces = np.concatenate([noise(10, 8) + 4 * place for place in range(3)])
     table = table_of(traces)
     params = {"method": method, "perplexity": 5.0, "n_neighbors": 12}

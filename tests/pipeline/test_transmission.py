@@ -99,7 +99,7 @@ def test_a_block_is_named_by_its_content_alone():
     assert blocks[0].software["numpy"] == np.__version__ and blocks[0].time.endswith("+00:00")
 
 
-def test_a_branch_that_is_merged_again_keeps_both_histories():
+def test_defect_4_a_branch_that_is_merged_again_keeps_both_histories():
     table = table_of(noise(2, 50))
     smooth, scaled = run("butterworth", table), run("normalize", table)
     both = run("merge", [smooth, scaled])

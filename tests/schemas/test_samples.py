@@ -7,6 +7,7 @@ import pytest
 
 from schemas.connection import connect_session
 from schemas.custom_columns import add_custom_column, value_of
+from schemas.sample_names import sample_id_of
 from schemas.sample_removal import going_with_sample, remove_sample, restore_sample
 from schemas.sample_versions import sample_history
 from schemas.samples import (
@@ -14,7 +15,6 @@ from schemas.samples import (
     add_sample,
     find_sample,
     modify_samples,
-    sample_id_of,
     undo_sample,
 )
 from schemas.settings import ProjectError
