@@ -86,16 +86,17 @@ def cross_correlate(
     rows = unit_rows(values)
     n_rows, n_samples = rows.shape
     n_padded = fft.next_fast_len(n_samples + max_lag, real=True)
-    spectra = fft.rfft(rows.astype(np.float32), n_padded, axis=1)
-    conjugate = spectra.conj()
+    conjugate = fft.rfft(rows.astype(np.float32), n_padded, axis=1)
+    np.conjugate(conjugate, out=conjugate)  # one copy of the spectra is enough
     lags = np.zeros((n_rows, n_rows), np.int64)
     maxima = np.zeros((n_rows, n_rows))
     step = max(1, BLOCK_SAMPLES // n_padded)
 
     def work(row: int) -> None:
+        spectrum = conjugate[row].conj()
         for first in range(row, n_rows, step):
             others = slice(first, min(first + step, n_rows))
-            product = spectra[row] * conjugate[others]
+            product = spectrum * conjugate[others]
             found = fft.irfft(product, n_padded, axis=1, overwrite_x=True)
             lags[row, others] = _best_lags(np.abs(found) if signed else found, max_lag)
             maxima[row, others] = _at_lags(rows[row], rows[others], lags[row, others])
