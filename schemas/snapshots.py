@@ -62,7 +62,8 @@ def take(database: Database, dataset: str, traces: Sequence[str]) -> Taken:
     """
     key = find_dataset(database, dataset)
     table = roi_table(database)
-    rois = fetch_rois(table, table.query & (database.analysis.Dataset.Roi() & key))
+    members = database.analysis.Dataset.Roi() & key
+    rois = _alike_on_servers(database, members, fetch_rois(table, table.query & members))
     rois = rois.sort_values([*SOURCE, "roi_id"], ignore_index=True)
     sources = rois[list(SOURCE)].drop_duplicates()
     columns = {name: _column(rois[name]) for name in rois if not _is_list(rois[name])}
@@ -114,6 +115,24 @@ def _joined(rois: pd.DataFrame, names: Iterable[str]) -> np.ndarray:
     parts = [rois[name].astype(str) for name in names]
     joined = parts[0].str.cat(parts[1:], sep=SEPARATOR) if len(rois) else parts[0]
     return joined.to_numpy(object)
+
+
+def _alike_on_servers(database: Database, members: Any, rois: pd.DataFrame) -> pd.DataFrame:
+    """Return ROIs whose single-precision numbers have all their digits: MySQL tells but six."""
+    query = database.roi.Segmentation.Roi & members.proj()
+    names = [n for n in rois if n in query.heading.names and _is_single(query.heading[n])]
+    if database.connection.adapter.backend == "mysql":
+        told = {f"exact_{name}": f"CAST({name} AS DOUBLE)" for name in names}
+        exact = pd.DataFrame(query.proj(**told).to_dicts(), columns=[*query.primary_key, *told])
+        kept = rois.drop(columns=names).merge(exact, how="left", on=query.primary_key)
+        rois = kept.rename(columns={f"exact_{name}": name for name in names})[list(rois)]
+    singles = {name: rois[name].astype(float).astype(np.float32).astype(float) for name in names}
+    return rois.assign(**singles)
+
+
+def _is_single(attribute: Any) -> bool:
+    """Return whether numbers of a column have single precision."""
+    return attribute.type in ("float", "real", "float4") or attribute.original_type == "float32"
 
 
 def _is_list(values: pd.Series) -> bool:

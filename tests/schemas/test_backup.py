@@ -149,7 +149,7 @@ def test_only_an_empty_project_is_filled(filled, tmp_path):
     saved = save_backup(filled, tmp_path / "lab.tar", store=False)
     before = content(filled)
 
-    with pytest.raises(ProjectError, match=r"the project is not empty \(animal.animal has rows\)"):
+    with pytest.raises(ProjectError, match=r"the project is not empty \(\w+\.\w+ has rows\)"):
         restore_backup(filled, saved.path)
 
     assert content(filled) == before

@@ -114,6 +114,19 @@ def test_traces_are_those_of_their_rois(lab):
         assert found.array("_RAW_CURVE").rate_hz[row] == stored["rate_hz"]
 
 
+BITS = {}
+"""Checksums of one result by the kind of server."""
+
+
+def test_both_servers_give_the_same_bits(lab):
+    submit_flow(lab, enter_flowchart(lab, smoothed()))
+    compute(lab)
+
+    BITS[lab.connection.adapter.backend] = table_of(lab, "smoothed", "zscore").checksum()
+
+    assert len(set(BITS.values())) == 1
+
+
 def test_nothing_is_asked_for_twice_and_a_change_only_what_depends_on_it(lab):
     first = submit_flow(lab, enter_flowchart(lab, smoothed()))
     compute(lab)
