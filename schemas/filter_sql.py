@@ -103,15 +103,24 @@ def _condition(tree: Condition, source: Source, sql: "_Sql", *, negated: bool) -
         return _either(test, negated=negated)
     if tree.operator == "missing" and not source.default:
         present = (source.rows & dj.Not(test)).proj()
-        return _either(present, negated=not negated)
-    found = _either((source.rows & test).proj(), negated=negated)
+        return _among(present, sql, negated=not negated)
+    found = _among((source.rows & test).proj(), sql, negated=negated)
     if not source.default:
         return found
     by_default = _either(sql.test(tree, source.default), negated=negated)
-    there = _either(source.rows.proj(), negated=not negated)
+    there = _among(source.rows.proj(), sql, negated=not negated)
     if negated:
         return dj.AndList([found, [by_default, there]])
     return [found, dj.AndList([by_default, there])]
+
+
+def _among(rows: Any, sql: "_Sql", *, negated: bool) -> Any:
+    """Return that a key is one of those of a query, or is none of them."""
+    if negated or sql.is_mysql:
+        return _either(rows, negated=negated)
+    # PostgreSQL, which often has no statistics yet, else looks up the keys one by one; as a part
+    # of an OR, they are put into a table in memory once
+    return [rows, "FALSE"]
 
 
 def _either(condition: Any, *, negated: bool) -> Any:
