@@ -57,6 +57,8 @@ def write_version(
     if before is not None:
         if after is not None and after != before["version"]:
             raise _changed(new, newest)
+        if newest is not None and newest["version"] != before["version"]:
+            raise _changed(new, newest)  # between two of our questions
         if newest is None or any(newest[name] != before[name] for name in STATE):
             number += 1  # somebody changed the row of the sample in SQL or in a notebook
             _insert(database, before, number, "found", newest)

@@ -80,7 +80,10 @@ def test_settings_refuse_to_guess_without_a_movie():
 def test_names_of_stored_sets_are_those_of_earlier_versions():
     """They were computed before the size could be left open."""
     assert params_hash(CnmfParams(gsig_px=(5.0, 5.0))) == "7f7b08c59c23042f86e3868bf9d0f4ab"
-    assert params_hash(CnmfeParams(gsig_px=(3.0, 3.0))) == "9b2470365c7c9562140862be4717ac5f"
+    assert (
+        params_hash(CnmfeParams(gsig_px=(3.0, 3.0), min_pnr=5.0))
+        == "9b2470365c7c9562140862be4717ac5f"
+    )
     assert params_hash(Cnmf3dParams(gsig_px=(1.0, 5.0, 5.0))) == "3b62ae0b9ee37b5d9602a91831532899"
     assert params_hash(CaimanParams(gsig_px=(5.0, 5.0))) == "aaad62326376cf7c79de30a208569d09"
 
