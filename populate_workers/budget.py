@@ -12,6 +12,7 @@ from pipeline.nodes import NODES
 from pipeline.params import params_from_dict
 from populate_workers import machine
 from schemas.connection import Database
+from schemas.roi_states import RECORDING
 
 FOR_JOBS = 0.85
 """The part of a machine's memory that jobs may take, unless the settings say how much."""
@@ -133,7 +134,7 @@ class Budget:
             return self._node_need(key)
         if "trial" not in key:
             return Need(0, 0)
-        recording = {name: key[name] for name in ("animal_id", "session", "trial")}
+        recording = {name: key[name] for name in RECORDING}
         facts = self._database.session.RecordingInfo() & recording
         names = ("n_frames", "n_planes", "n_rows", "n_cols", "pixel_size_um")
         found = facts.proj(*names).to_dicts()

@@ -241,7 +241,7 @@ def _insert(database: Database, key: Key, kind: str, now: Now, change: Change) -
         "kind": kind,
         "undoes": change.undoes,
         "note": change.note[:LONGEST_TEXT],
-        "account": database.connection.get_user().partition("@")[0],
+        "account": database.account,
     }
     curation.Action().insert1({**key, **facts})
     curation.Action.Verdict().insert(

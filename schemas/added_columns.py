@@ -9,19 +9,17 @@ from schemas.custom_columns import default_of, value_of
 from schemas.labels import CUSTOM_COLUMN, ROI_TAG_TYPE, STIMULUS_TYPE, labelled_rows
 from schemas.roi_columns import (
     CUSTOM,
-    KEY,
     RECORDING,
     STIMULUS,
     TAG,
     decided_verdicts,
     newest_periods,
 )
-from schemas.roi_states import current_tags
+from schemas.roi_states import ROI, SEGMENTATION, current_tags
 
 TYPES = {"str": "str", "int": "Int64", "float": "float64", "bool": "boolean"}
 """Types of columns in which a value may be missing."""
 
-SEGMENTATION = KEY[:4]
 FEW = 50
 """Of so many segmentations, rows are asked for by name; of more, all rows are fetched."""
 
@@ -87,8 +85,8 @@ def with_tags(database: Database, found: pd.DataFrame) -> pd.DataFrame:
     """
     types = labelled_rows(database, ROI_TAG_TYPE)
     rows = _rows_of(current_tags(database), found) if types else []
-    tags = {(*(row[name] for name in KEY), row["roi_tag_type_id"]): row["tag"] for row in rows}
-    keys = _keys(found, KEY)
+    tags = {(*(row[name] for name in ROI), row["roi_tag_type_id"]): row["tag"] for row in rows}
+    keys = _keys(found, ROI)
     for kind in types:
         held = [tags.get((*key, kind["roi_tag_type_id"])) for key in keys]
         found[f"{TAG}{kind['label']}"] = pd.Series(held, found.index, dtype="str")
@@ -106,9 +104,9 @@ def with_verdicts(database: Database, found: pd.DataFrame) -> pd.DataFrame:
         With the key of a ROI in each row, and ``accepted`` and ``reason`` as they were computed.
     """
     rows = _rows_of(decided_verdicts(database), found)
-    verdicts = {tuple(row[name] for name in KEY): row for row in rows}
+    verdicts = {tuple(row[name] for name in ROI): row for row in rows}
     as_found = {True: "accepted", False: "rejected"}
-    decided = [verdicts.get(key) for key in _keys(found, KEY)]
+    decided = [verdicts.get(key) for key in _keys(found, ROI)]
     states = [
         row["verdict"] if row else as_found[accepted]
         for row, accepted in zip(decided, found["accepted"], strict=True)

@@ -70,6 +70,11 @@ class Database:
         except KeyError:
             raise AttributeError(f"there is no schema {name!r}") from None
 
+    @property
+    def account(self) -> str:
+        """Who is connected, as rows say who entered them."""
+        return str(self.connection.get_user().partition("@")[0])
+
     def step(self, name: str) -> Any:
         """Return the computed table of a step."""
         module, table = STEPS[name]

@@ -12,7 +12,8 @@ from datajoint.errors import DuplicateError
 from pipeline.filters import filter_to_dict, pandas_form
 from schemas.connection import Database
 from schemas.labels import LONGEST_LABEL
-from schemas.roi_table import KEY, RoiTable, roi_table
+from schemas.roi_states import ROI
+from schemas.roi_table import RoiTable, roi_table
 from schemas.settings import ProjectError
 
 Key = dict[str, Any]
@@ -105,12 +106,12 @@ def make_dataset(
             "filter_text": filter_text,
             "filter": filter_to_dict(tree),
             "forms": {
-                "sql": query.make_sql(list(KEY)).replace("%%", "%"),
+                "sql": query.make_sql(list(ROI)).replace("%%", "%"),
                 "pandas": f"df[{pandas_form(tree, table.columns)}]",
             },
             "n_rois": len(keys),
             "checksum": checksum_of(keys),
-            "account": database.connection.get_user().partition("@")[0],
+            "account": database.account,
         }
         _insert(database, facts, query)
     return describe_dataset(database, name)
@@ -239,7 +240,7 @@ def describe_dataset(database: Database, name: str) -> Described:
 
 def checksum_of(keys: Iterable[Key]) -> str:
     """Return the SHA-256 of keys of ROIs, whatever their order."""
-    lines = sorted(json.dumps([key[name] for name in KEY]) for key in keys)
+    lines = sorted(json.dumps([key[name] for name in ROI]) for key in keys)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 

@@ -9,7 +9,7 @@ from pipeline.transmission import Block, Transmission
 from schemas.connection import Database
 from schemas.deletion import delete_tasks
 from schemas.flows import Entered
-from schemas.node_files import layers
+from schemas.node_files import layers, segmentation_key
 from schemas.settings import ProjectError
 
 Key = dict[str, Any]
@@ -124,9 +124,8 @@ def origin(database: Database, table: Transmission, row: int) -> Origin:
     ProjectError
         If its segmentation was deleted.
     """
-    names = ("animal_id", "session", "trial", "segmentation_id")
-    values = str(table.scalar("segmentation")[row]).split("/")
-    key = dict(zip(names, values, strict=True))
+    name = str(table.scalar("segmentation")[row])
+    key = segmentation_key(name)
     roi = database.roi
     tasks = (
         roi.SegmentationTask
@@ -135,7 +134,7 @@ def origin(database: Database, table: Transmission, row: int) -> Origin:
     )
     found = (tasks & key).proj("method", "params", "versions", "n_frames", "motion_hash").to_dicts()
     if not found:
-        raise ProjectError(f"the segmentation {'/'.join(values)} was deleted.")
+        raise ProjectError(f"the segmentation {name} was deleted.")
     made = found[0]
     steps = [{"step": made["method"], "params": made["params"], "versions": made["versions"]}]
     if made["motion_hash"] is not None:
@@ -143,8 +142,8 @@ def origin(database: Database, table: Transmission, row: int) -> Origin:
         corrected = (motion.MotionCorrection * motion.MotionParams & key) & {
             "motion_hash": made["motion_hash"]
         }
-        about = corrected.proj("params", "versions").fetch1()
-        steps.insert(0, {"step": "motion correction", **_only(about, "params", "versions")})
+        params, versions = corrected.fetch1("params", "versions")
+        steps.insert(0, {"step": "motion correction", "params": params, "versions": versions})
     roi_id = int(table.scalar("roi_id")[row])
     return Origin({**key, "roi_id": roi_id}, (0, made["n_frames"]), steps, table.provenance(row))
 
@@ -217,8 +216,3 @@ def _state(row: Key, choice: Key, done: Mapping[str, int], jobs: Mapping[str, Ke
     state = "done" if key in done else {"reserved": "running"}.get(job["status"], job["status"])
     reason = job["error_message"] if is_error else ""
     return NodeState(row["step"], row["node"], choice, state, done.get(key), reason, key)
-
-
-def _only(row: Key, *names: str) -> Key:
-    """Return a part of a row."""
-    return {name: row[name] for name in names}

@@ -83,7 +83,7 @@ def enter_flowchart(database: Database, flowchart: Flowchart) -> Entered:
             "name": flowchart.name,
             "version": int(max(others, default=0)) + 1,
             "chart": json.loads(text),
-            "account": database.connection.get_user().partition("@")[0],
+            "account": database.account,
         }
         insert_new(table, [row])
         found = (table & key).to_dicts()
@@ -118,22 +118,24 @@ def find_flowchart(database: Database, name: str) -> Entered:
     return Entered(key, rows[0]["version"], from_json(json.dumps(rows[0]["chart"])))
 
 
-def plan_flow(database: Database, flowchart: Flowchart) -> tuple[Plan, dict[str, Taken]]:
-    """Check a flowchart on the data as they are now, and name its results.
+def plan_siblings(
+    database: Database, flowchart: Flowchart
+) -> tuple[list[tuple[Sibling, Plan]], dict[str, Taken]]:
+    """Check a flowchart and its siblings on the data as they are now, and name their results.
 
     Parameters
     ----------
     database : Database
         The connected tables; nothing is stored.
     flowchart : Flowchart
-        Without lists in place of values.
+        Perhaps with lists in place of values.
 
     Returns
     -------
-    Plan
-        What would be computed, and what is wrong.
+    list of (Sibling, Plan)
+        What would be computed for each, and what is wrong; it alone, where it has no list.
     dict
-        What the nodes that load begin with, by their ids.
+        What the nodes that load begin with, by their ids; it is the same for all siblings.
     """
     load_own_nodes(database.settings)
     wrong, taken = dict[str, str](), dict[str, Taken]()
@@ -144,9 +146,12 @@ def plan_flow(database: Database, flowchart: Flowchart) -> tuple[Plan, dict[str,
             except (ValueError, ProjectError) as error:
                 wrong[name] = str(error)
     sources = {name: Source(found.key, _loaded_schema(found)) for name, found in taken.items()}
-    found = plan(flowchart, sources, partial(_amended, database))
-    problems = [Problem(p.step, wrong.get(p.step, p.sentence)) for p in found.problems]
-    return found._replace(problems=problems), taken
+    plans = []
+    for sibling in siblings(flowchart, {name: node.params for name, node in NODES.items()}):
+        found = plan(sibling.flowchart, sources, partial(_amended, database))
+        problems = [Problem(p.step, wrong.get(p.step, p.sentence)) for p in found.problems]
+        plans.append((sibling, found._replace(problems=problems)))
+    return plans, taken
 
 
 def submit_flow(database: Database, entered: Entered) -> Submitted:
@@ -165,26 +170,17 @@ def submit_flow(database: Database, entered: Entered) -> Submitted:
     FlowchartError
         If a node is wrong; then nothing is stored.
     """
-    load_own_nodes(database.settings)
-    found = []
-    for sibling in expand(entered.flowchart):
-        planned, taken = plan_flow(database, sibling.flowchart)
-        found.append((sibling, planned.keys, require(planned), taken))
-    keys, n_new = set[str](), 0
+    plans, taken = plan_siblings(database, entered.flowchart)
+    required = [require(found) for _, found in plans]
+    keys = {key for _, found in plans for key in found.keys.values()}
     with database.connection.transaction:
-        for sibling, names, planned, taken in found:
-            tasks = [_load_task(database, one) for one in taken.values()]
-            tasks += [_task(one) for one in planned]
-            n_new += insert_new(database.analysis.NodeTask(), tasks)
+        tasks = [_load_task(database, one) for one in taken.values()]
+        n_new = insert_new(database.analysis.NodeTask(), tasks)
+        for (sibling, found), planned in zip(plans, required, strict=True):
+            n_new += insert_new(database.analysis.NodeTask(), [_task(one) for one in planned])
             insert_new(database.analysis.NodeInput(), list(_inputs(planned)))
-            _keep_nodes(database, entered, sibling, names)
-            keys |= set(names.values())
+            _keep_nodes(database, entered, sibling, found.keys)
     return Submitted(entered, len(keys), n_new)
-
-
-def expand(flowchart: Flowchart) -> list[Sibling]:
-    """Return the siblings of a flowchart; it alone, where no list stands in place of a value."""
-    return siblings(flowchart, {name: node.params for name, node in NODES.items()})
 
 
 def _take(database: Database, params: Mapping[str, Any]) -> Taken:

@@ -5,12 +5,13 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from pipeline.flow.computing import SUFFIX, layers_of
+from pipeline.flow.computing import SUFFIX, Made, layers_of
 from pipeline.flow.loading import Segment
 from pipeline.flow.planning import Planned, Wire
 from pipeline.nodes import find_node, load_plugins
 from pipeline.transmission import open_table
 from schemas.resources import RESOURCES
+from schemas.roi_states import SEGMENTATION
 from schemas.settings import Settings
 from schemas.store import stored_path
 
@@ -64,11 +65,12 @@ def layers(results: Any, settings: Settings, wire: Wire) -> list[Path]:
     wire : Wire
         The table.
     """
-    row = (results & {"result_key": wire.key}).proj("bases", "tables").fetch1()
-    table = wire.table or row["bases"][0][0]
-    base = dict(row["bases"])[table]
-    before = layers(results, settings, Wire(*base)) if base else []
-    return layers_of(stored_path(settings, row["tables"]), table, before)
+
+    def find(key: str) -> Made:
+        row = (results & {"result_key": key}).proj("bases", "tables").fetch1()
+        return Made(stored_path(settings, row["tables"]), dict(row["bases"]))
+
+    return layers_of(wire, find)
 
 
 def input_layers(results: Any, inputs: Mapping[str, Any]) -> dict[str, list[list[Path]]]:
@@ -105,8 +107,12 @@ def segments_of(segmentations: Any) -> dict[str, Segment]:
 
 def segmentation_name(row: Mapping[str, Any]) -> str:
     """Return what names a segmentation in a table: its key in one text."""
-    names = ("animal_id", "session", "trial", "segmentation_id")
-    return SEPARATOR.join(str(row[name]) for name in names)
+    return SEPARATOR.join(str(row[name]) for name in SEGMENTATION)
+
+
+def segmentation_key(name: str) -> dict[str, str]:
+    """Return the key of a segmentation that `segmentation_name` made a name of."""
+    return dict(zip(SEGMENTATION, name.split(SEPARATOR), strict=True))
 
 
 def planned_of(task: Mapping[str, Any]) -> Planned:

@@ -65,10 +65,9 @@ def edit_peaks(
     if not analysis.NodeTask() & key:
         raise ProjectError(f"there is no result {result_key!r} whose peaks could be changed.")
     first = 1 + (len(analysis.PeakEdit() & key) if after is None else after)
-    account = database.connection.get_user().partition("@")[0]
     names = ("row_id", "change_made", "sample", "to_sample")
     rows = [
-        {**key, "edit_id": i, **dict(zip(names, edit, strict=True)), "account": account}
+        {**key, "edit_id": i, **dict(zip(names, edit, strict=True)), "account": database.account}
         for i, edit in enumerate(edits, start=first)
     ]
     try:

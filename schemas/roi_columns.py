@@ -10,10 +10,8 @@ from schemas.connection import Database
 from schemas.custom_columns import default_of
 from schemas.filter_sql import Source, sql_literal
 from schemas.labels import CUSTOM_COLUMN, ROI_TAG_TYPE, STIMULUS_TYPE, Key, labelled_rows
-from schemas.roi_states import ROI as KEY
-from schemas.roi_states import current_tags, current_verdicts
+from schemas.roi_states import RECORDING, current_tags, current_verdicts
 
-RECORDING = KEY[:3]
 OWN: Mapping[str, tuple[Kind, str]] = {
     "sample_id": ("text", "AnimalID-_-TrialID"),
     "animal_id": ("text", "the animal"),
@@ -77,12 +75,12 @@ def roi_columns(database: Database) -> Iterator[Found]:
     yield from _stimuli(database)
 
 
-def newest_periods(database: Database) -> Any:
-    """Return the query of the stimulus periods that count, with their names."""
+def newest_periods(database: Database, *columns: str) -> Any:
+    """Return the query of the stimulus periods that count, with their names and more columns."""
     maps = database.stimulus.StimulusMap
     newest = dj.U(*RECORDING, "stimulus_type_id").aggr(maps(), version="MAX(version)")
     # the largest version is a number of no lineage
-    return maps.Period.proj("name").restrict(newest, semantic_check=False)
+    return maps.Period.proj("name", *columns).restrict(newest, semantic_check=False)
 
 
 def decided_verdicts(database: Database) -> Any:

@@ -14,7 +14,7 @@ from pipeline.rois import GivenRois, shape_from_dict
 from schemas.connection import Database
 from schemas.labels import Key
 from schemas.roi_sets import frame_shape
-from schemas.roi_states import current_rois, current_tags
+from schemas.roi_states import RECORDING, current_rois, current_tags
 from schemas.settings import ProjectError
 from schemas.store import stored_path
 
@@ -43,7 +43,7 @@ def choose_segmentation(database: Database, recording: Key, name: str | None = N
     query = database.roi.Segmentation() * database.roi.SegmentationTask.proj("segmentation_hash")
     query = query * database.roi.SegmentationParams.proj("name")
     rows = (query & recording).proj("name").to_dicts(order_by="segmentation_id")
-    words = " / ".join(str(recording[part]) for part in ("animal_id", "session", "trial"))
+    words = " / ".join(str(recording[part]) for part in RECORDING)
     chosen = rows
     if name is not None:
         chosen = [r for r in rows if r["name"] == name or r["segmentation_id"].startswith(name)]

@@ -23,6 +23,7 @@ from schemas.packed_set import SPATIAL, TEMPORAL
 from schemas.params import add_params, find_params
 from schemas.roi import segmentation_id
 from schemas.roi_rows import FOOTPRINTS_AT_ONCE
+from schemas.roi_states import RECORDING
 from schemas.settings import ProjectError
 from schemas.store import adopted, new_folder
 
@@ -72,7 +73,7 @@ def enter_rois(
     """
     check_fit(database, recording, rois)
     task = {
-        **{name: recording[name] for name in ("animal_id", "session", "trial")},
+        **{name: recording[name] for name in RECORDING},
         **_params_key(database, params),
         "motion_hash": None if as_recorded else _motion_hash(database, recording, motion),
         "rois_id": content_hash(rois),
@@ -140,7 +141,7 @@ def check_fit(database: Database, recording: Key, rois: GivenRois) -> None:
 
 def _facts(database: Database, recording: Key) -> Key:
     """Return what is known of the movie of a recording."""
-    key = {name: recording[name] for name in ("animal_id", "session", "trial")}
+    key = {name: recording[name] for name in RECORDING}
     names = ("n_frames", "n_planes", "n_rows", "n_cols")
     found = (database.session.RecordingInfo() & key).proj(*names).to_dicts()
     if not found:
@@ -171,7 +172,7 @@ def _params_key(database: Database, name: str | None) -> Key:
 
 def _motion_hash(database: Database, recording: Key, motion: str | None) -> str | None:
     """Return the motion parameters whose corrected movie of a recording is meant, or None."""
-    key = {name: recording[name] for name in ("animal_id", "session", "trial")}
+    key = {name: recording[name] for name in RECORDING}
     tasks = database.motion.MotionTask() & key
     if motion is not None:
         tasks &= find_params(database.motion.MotionParams(), motion)
@@ -235,7 +236,7 @@ def _keep(database: Database, rois: GivenRois, rois_id: str, stack: ExitStack) -
         "file": rois.file[-LONGEST_TEXT:],
         "n_rois": rois.footprints.shape[1],
         "frame_shape": list(rois.frame_shape),
-        "account": database.connection.get_user().partition("@")[0],
+        "account": database.account,
     }
     table.insert1({**key, **facts})
     rows = ({**key, **row} for row in _rows(rois))

@@ -9,7 +9,8 @@ from schemas.connection import Database
 
 Key = dict[str, Any]
 
-SEGMENTATION = ("animal_id", "session", "trial", "segmentation_id")
+RECORDING = ("animal_id", "session", "trial")
+SEGMENTATION = (*RECORDING, "segmentation_id")
 ROI = (*SEGMENTATION, "roi_id")
 STATES = ("accepted", "rejected", "excluded")
 """Excluded: a cell, but one that is left out of analysis."""

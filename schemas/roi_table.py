@@ -10,7 +10,8 @@ from pipeline.filters import All, Columns, Filter, parse_filter
 from schemas.added_columns import with_custom, with_stimuli, with_tags, with_verdicts
 from schemas.connection import Database
 from schemas.filter_sql import Source, restriction
-from schemas.roi_columns import KEY, OWN, RECORDING, WHOLE, quoting, roi_columns
+from schemas.roi_columns import OWN, WHOLE, quoting, roi_columns
+from schemas.roi_states import RECORDING, ROI
 
 COMMENTS = "comments"
 SAMPLE = ("sample_id", *RECORDING, "session_date", "segmentation_id", COMMENTS)
@@ -127,7 +128,7 @@ def fetch_rois(table: RoiTable, query: Any, page: Page = EVERY) -> pd.DataFrame:
     """
     names = [*(name for name in OWN if name != "state"), "segmentation_id"]
     quote = quoting(table.database)
-    order = [quote(name) for name in KEY]
+    order = [quote(name) for name in ROI]
     if page.order_by:
         wanted = quote(page.order_by)
         order = [f"{wanted} IS NULL", f"{wanted}{' DESC' * page.descending}", *order]
@@ -221,4 +222,4 @@ def _query(database: Database) -> Any:
     samples = about * database.sample.Sample.proj("sample_id", "segmentation_id", "comments")
     # a limit, which none reaches: few samples are joined once, instead of again for each ROI
     samples = samples & dj.Top(limit=MOST_SAMPLES, order_by="KEY")
-    return samples * database.roi.Segmentation.Roi.proj(*[n for n in of_roi if n not in KEY])
+    return samples * database.roi.Segmentation.Roi.proj(*[n for n in of_roi if n not in ROI])

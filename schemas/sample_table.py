@@ -46,7 +46,7 @@ def sample_table(database: Database) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=[*FACTS, "segmentation_id"])
     counts = _by_segmentation(database)
     names = segmentation_names(database)
-    recording = table[["animal_id", "session", "trial", "segmentation_id"]]
+    recording = table[list(SEGMENTATION)]
     keys = [tuple(map(str, key)) for key in recording.itertuples(index=False)]
     table["segmentation"] = [names.get(key, "") for key in keys]
     for name in ("n_accepted", "n_rois"):

@@ -57,9 +57,12 @@ def write_version(
     if before is not None:
         if after is not None and after != before["version"]:
             raise _changed(new, newest)
-        if newest is not None and newest["version"] != before["version"]:
+        known = newest
+        if known and known["change_made"] == "removed" and database.sample.Sample() & key:
+            known = None  # its row was entered anew in SQL
+        if known is not None and known["version"] != before["version"]:
             raise _changed(new, newest)  # between two of our questions
-        if newest is None or any(newest[name] != before[name] for name in STATE):
+        if known is None or any(known[name] != before[name] for name in STATE):
             number += 1  # somebody changed the row of the sample in SQL or in a notebook
             _insert(database, before, number, "found", newest)
     _insert(database, new, number + 1, change_made, newest)
@@ -193,7 +196,7 @@ def _insert(
         "version": number,
         "change_made": change_made,
         **{name: state[name] for name in STATE},
-        "account": database.connection.get_user().partition("@")[0],
+        "account": database.account,
     }
     try:
         database.sample.SampleVersion().insert1(row)

@@ -5,10 +5,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-import datajoint as dj
 import numpy as np
 import pandas as pd
 
+from pipeline.flow.building import LOAD
 from pipeline.transmission import (
     RECORDING_ID,
     ROW_ID,
@@ -21,10 +21,10 @@ from pipeline.transmission import (
 from schemas.connection import Database
 from schemas.datasets import find_dataset
 from schemas.node_files import SEPARATOR
+from schemas.roi_columns import newest_periods
+from schemas.roi_states import RECORDING, ROI, SEGMENTATION
 from schemas.roi_table import fetch_rois, roi_table
 
-RECORDING = ("animal_id", "session", "trial")
-SOURCE = (*RECORDING, "segmentation_id")
 VERSION = 1
 
 
@@ -64,20 +64,20 @@ def take(database: Database, dataset: str, traces: Sequence[str]) -> Taken:
     table = roi_table(database)
     members = database.analysis.Dataset.Roi() & key
     rois = _alike_on_servers(database, members, fetch_rois(table, table.query & members))
-    rois = rois.sort_values([*SOURCE, "roi_id"], ignore_index=True)
-    sources = rois[list(SOURCE)].drop_duplicates()
+    rois = rois.sort_values(list(ROI), ignore_index=True)
+    sources = rois[list(SEGMENTATION)].drop_duplicates()
     columns = {name: _column(rois[name]) for name in rois if not _is_list(rois[name])}
     columns |= {
-        ROW_ID: (_joined(rois, (*SOURCE, "roi_id")), ColumnInfo("identifier")),
+        ROW_ID: (_joined(rois, ROI), ColumnInfo("identifier")),
         RECORDING_ID: (_joined(rois, RECORDING), ColumnInfo("identifier")),
-        "segmentation": (_joined(rois, SOURCE), ColumnInfo("identifier")),
+        "segmentation": (_joined(rois, SEGMENTATION), ColumnInfo("identifier")),
     }
     del columns["segmentation_id"]
     stimuli = _stimuli(database, rois)
     about = {**key, "traces": list(traces)}
-    draft = Transmission.create(make_block("load", about), scalars=columns, stimuli=stimuli)
+    draft = Transmission.create(make_block(LOAD, about), scalars=columns, stimuli=stimuli)
     about["content"] = draft.checksum()
-    block = make_block("load", about, version=VERSION)
+    block = make_block(LOAD, about, version=VERSION)
     table = Transmission.create(block, scalars=columns, stimuli=stimuli)
     return Taken(table, [dict(row) for row in sources.to_dict("records")])
 
@@ -162,10 +162,7 @@ def _texts(values: pd.Series) -> np.ndarray:
 
 def _stimuli(database: Database, rois: pd.DataFrame) -> pd.DataFrame:
     """Return the stimulus periods of the recordings of some ROIs, in seconds."""
-    maps = database.stimulus.StimulusMap
-    newest = dj.U(*RECORDING, "stimulus_type_id").aggr(maps(), version="MAX(version)")
-    # the largest version is a number of no lineage
-    periods = maps.Period.proj("name", "start_s", "end_s").restrict(newest, semantic_check=False)
+    periods = newest_periods(database, "start_s", "end_s")
     rows = pd.DataFrame((periods * database.project.StimulusType.proj(type="label")).to_dicts())
     if rows.empty:
         return pd.DataFrame(columns=list(STIMULUS_COLUMNS))

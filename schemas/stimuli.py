@@ -123,7 +123,7 @@ def enter_periods(
     keys = {label: {**recording, **find_label(database, STIMULUS_TYPE, label)} for label in placed}
     about = {
         "source": source[-LONGEST_SOURCE:],
-        "account": database.connection.get_user().partition("@")[0],
+        "account": database.account,
     }
     with database.connection.transaction:
         for label, found in placed.items():

@@ -80,8 +80,8 @@ def check(chart: Chart) -> None:
     """
     database = connect()
     wrong = 0
-    for sibling in flows.expand(_chart(database, chart)):
-        found, _ = flows.plan_flow(database, sibling.flowchart)
+    plans, _ = flows.plan_siblings(database, _chart(database, chart))
+    for sibling, found in plans:
         for problem in found.problems:
             print(f"{problem.step}: {problem.sentence}{_said(sibling.choice)}")
         wrong += len(found.problems)
@@ -143,13 +143,11 @@ def diff(before: Chart, after: Chart) -> None:
     Example: `mesmerize flow diff "z-scores@1" "z-scores@2"`
     """
     database = connect()
-    old, new_ = (_chart(database, text) for text in (before, after))
-    pairs = zip(flows.expand(old), flows.expand(new_), strict=False)
-    for one, other in pairs:
-        plans = [flows.plan_flow(database, each.flowchart)[0] for each in (one, other)]
+    plans = [flows.plan_siblings(database, _chart(database, text))[0] for text in (before, after)]
+    for (one, old), (other, new_) in zip(*plans, strict=False):
         if other.choice:
             print(_said(other.choice).strip())
-        print(difference(one.flowchart, other.flowchart, *plans))
+        print(difference(one.flowchart, other.flowchart, old, new_))
 
 
 @cli.command()

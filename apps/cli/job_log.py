@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from schemas.connection import Database, connect
+from schemas.roi_states import RECORDING
 from schemas.settings import ProjectError
 
 FOLLOW_EVERY_S = 0.5
@@ -67,5 +68,5 @@ def key_of(animal: str | None, session: str | None, trial: str | None) -> dict[s
 
 def name_of(key: dict[str, Any]) -> str:
     """Return what a person calls a job: its recording, or its key."""
-    parts = [str(key[part]) for part in ("animal_id", "session", "trial") if part in key]
+    parts = [str(key[part]) for part in RECORDING if part in key]
     return " / ".join(parts or map(str, key.values()))

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from schemas.roi_states import RECORDING
+
 Key = dict[str, Any]
 """Values of the columns of a key, by name."""
 
-RECORDING = ("animal_id", "session", "trial")
-"""Columns of the key of a recording."""
+__all__ = ["RECORDING", "Key"]

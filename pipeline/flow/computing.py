@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from pipeline.flow.planning import Planned
+from pipeline.flow.planning import Planned, Wire
 from pipeline.flow.stored import Layers, StoredTable, open_stored
 from pipeline.nodes import Node, find_node, run_blocks, run_node
 from pipeline.nodes import Result as NodeResult
@@ -14,6 +14,18 @@ from pipeline.params import params_from_dict
 from pipeline.transmission import ROW_ID, Transmission, write_blocks, write_table
 
 SUFFIX = ".parquet"
+TABLE = "out"
+"""The one table of a result with which flowcharts begin."""
+
+
+class Made(NamedTuple):
+    """A result that is there."""
+
+    folder: Path
+    """From `compute_result`."""
+
+    bases: Mapping[str, Sequence[str] | None]
+    """The table, as of a `Wire`, whose rows each of its tables has; None: rows of its own."""
 
 
 def compute_result(planned: Planned, inputs: Mapping[str, Sequence[Layers]], folder: Path) -> None:
@@ -57,20 +69,21 @@ def compute_result(planned: Planned, inputs: Mapping[str, Sequence[Layers]], fol
             _compute_whole(node, params, planned, tables, folder)
 
 
-def layers_of(folder: Path, table: str, base: Layers) -> list[Path]:
-    """Return the files of a table that was made.
+def layers_of(wire: Wire, find: Callable[[str], Made]) -> list[Path]:
+    """Return the files of a table that was made, the newest first.
 
     Parameters
     ----------
-    folder : Path
-        From `compute_result`.
-    table : str
-        Name of the table; "": there is one.
-    base : sequence of Path
-        The files of the table whose rows it has; empty: it has rows of its own.
+    wire : Wire
+        The table; "" stands for the first of a result.
+    find : callable
+        Told the key of a result; returns where it is.
     """
-    path = folder / f"{table}{SUFFIX}" if table else next(iter(sorted(folder.glob(f"*{SUFFIX}"))))
-    return [path, *base]
+    made = find(wire.key)
+    table = wire.table or next(iter(made.bases))
+    base = made.bases[table]
+    older = layers_of(Wire(*base), find) if base else []
+    return [made.folder / f"{table}{SUFFIX}", *older]
 
 
 def _compute_blocks(

@@ -9,6 +9,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from pipeline.flow.computing import SUFFIX, TABLE
 from pipeline.transmission import (
     ArrayColumn,
     ColumnInfo,
@@ -111,5 +112,5 @@ def write_loaded(
             f"the segmentation {gone[0]} was deleted, and {len(gone) - 1} others: the ROIs of the "
             "dataset have no traces any more. Make a new dataset of those that are there."
         )
-    write_blocks(folder / "out.parquet", load_traces(table, segments, kinds))
+    write_blocks(folder / f"{TABLE}{SUFFIX}", load_traces(table, segments, kinds))
     aside.unlink()

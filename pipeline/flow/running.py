@@ -12,7 +12,7 @@ from typing import NamedTuple
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from pipeline.blocks import DEFAULT_THREADS, Progress, no_progress
-from pipeline.flow.computing import SUFFIX, compute_result, layers_of
+from pipeline.flow.computing import SUFFIX, TABLE, Made, compute_result, layers_of
 from pipeline.flow.flowchart import Flowchart, FlowchartError, Port
 from pipeline.flow.planning import Planned, Source, Wire, plan, require
 from pipeline.flow.stored import open_stored
@@ -20,7 +20,6 @@ from pipeline.nodes import schema_of
 from pipeline.transmission import Transmission, write_blocks
 
 ABOUT = "result.json"
-SOURCE = "out"
 
 
 class Results:
@@ -35,10 +34,12 @@ class Results:
 
     def layers(self, wire: Wire) -> list[Path]:
         """Return the files of a table, the newest first."""
-        about = json.loads((self.folder / wire.key / ABOUT).read_text())
-        table = wire.table or next(iter(about["bases"]))
-        base = about["bases"][table]
-        return layers_of(self.folder / wire.key, table, self.layers(Wire(*base)) if base else [])
+        return layers_of(wire, self._find)
+
+    def _find(self, key: str) -> Made:
+        """Return where a result is."""
+        folder = self.folder / key
+        return Made(folder, json.loads((folder / ABOUT).read_text())["bases"])
 
     def read(self, wire: Wire) -> Transmission:
         """Return a table as a whole."""
@@ -56,8 +57,8 @@ class Results:
         if not self.has(key):
             with _whole(self.folder / key) as aside:
                 aside.mkdir()
-                write_blocks(aside / f"{SOURCE}{SUFFIX}", tables)
-                _describe(aside, {SOURCE: None})
+                write_blocks(aside / f"{TABLE}{SUFFIX}", tables)
+                _describe(aside, {TABLE: None})
 
     def compute(self, planned: Planned) -> None:
         """Compute a result that is not there; what flows in must be."""

@@ -48,7 +48,8 @@ def read_plain(data: bytes, name: str) -> Any:
     Returns
     -------
     object
-        Numbers, text, bytes, lists, tuples and dicts; `Opaque` in place of all else.
+        Numbers, text, bytes, lists, tuples and dicts; `Named` in place of a function or class,
+        `Opaque` in place of all else.
 
     Raises
     ------
@@ -58,7 +59,7 @@ def read_plain(data: bytes, name: str) -> Any:
     Examples
     --------
     >>> import pickle
-    >>> read_plain(pickle.dumps({"fs": 30.0, "made": print}), "ops")
+    >>> read_plain(pickle.dumps({"fs": 30.0, "made": range(3)}), "ops")
     {'fs': 30.0, 'made': Opaque(dtype='')}
     """
     if len(data) > MAX_BYTES:

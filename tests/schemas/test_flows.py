@@ -20,7 +20,7 @@ from schemas.flows import (
     enter_flowchart,
     find_flowchart,
     flowcharts,
-    plan_flow,
+    plan_siblings,
     submit_flow,
 )
 from schemas.ingest import Trial, ingest
@@ -68,6 +68,11 @@ def smoothed(name="smoothed", cutoff_hz=1.0, dataset="cells"):
     flow = Flow(name)
     flow.zscore(flow.butterworth(flow.load(dataset), cutoff_hz=cutoff_hz))
     return flow.chart
+
+
+def plan_of(database, chart):
+    ((_, plan),), _ = plan_siblings(database, chart)
+    return plan
 
 
 def states(database, name):
@@ -222,7 +227,7 @@ def test_what_cannot_be_loaded_is_said_and_nothing_stored(lab, params, sentence)
     chart = replace(chart, steps={**chart.steps, "load": load})
     n_tasks = len(lab.analysis.NodeTask())
 
-    plan, _ = plan_flow(lab, chart)
+    plan = plan_of(lab, chart)
 
     ((step, said),) = plan.problems
     assert step == "load"
@@ -309,7 +314,7 @@ def test_files_are_read_and_written_under_the_data_roots_alone(lab, path, senten
     flow.save(flow.load("cells"), path=path)
     flow.load_file(path=path)
 
-    plan, _ = plan_flow(lab, flow.chart)
+    plan = plan_of(lab, flow.chart)
 
     assert {problem.step for problem in plan.problems} == {"save", "load_file"}
     assert all(sentence in problem.sentence for problem in plan.problems)
@@ -338,7 +343,7 @@ def test_templates_are_right_for_a_dataset(lab, name):
         }
         chart = replace(chart, steps=steps)
 
-    assert plan_flow(lab, chart)[0].problems == []
+    assert plan_of(lab, chart).problems == []
 
 
 def test_a_node_that_fails_says_why_and_the_rest_is_done(lab, monkeypatch):

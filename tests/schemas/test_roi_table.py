@@ -12,7 +12,8 @@ from pipeline.filters import All, Column, Columns, Condition, pandas_form, parse
 from schemas.actions import judge_rois
 from schemas.custom_columns import add_custom_column
 from schemas.labels import ROI_TAG_TYPE, add_label
-from schemas.roi_table import KEY, Page, count_rois, fetch_rois, roi_table
+from schemas.roi_states import ROI
+from schemas.roi_table import Page, count_rois, fetch_rois, roi_table
 from schemas.roi_tags import tag_rois
 from schemas.stimuli import add_stimulus_type
 from schemas.undoing import undo_action
@@ -78,7 +79,7 @@ def _decide(database, key, rows, rng):
 
 def _annotate(database, key, rng):
     """Give a sample comments, custom values and stimuli; return what it then has."""
-    sample = {name: key[name] for name in KEY[:3]}
+    sample = {name: key[name] for name in ROI[:3]}
     (comments,) = rng.choice(TEXTS, 1)
     database.sample.Sample().update1({**sample, "comments": str(comments)})
     found = {"comments": str(comments), "sample_id": f"{key['animal_id']}-_-{key['trial']}"}
@@ -120,11 +121,11 @@ def _stimulate(database, sample, rng):
 def chosen(table, tree):
     """Return the keys of what the server chooses."""
     found = table.chosen(tree).proj().to_dicts()
-    return {tuple(row[name] for name in KEY) for row in found}
+    return {tuple(row[name] for name in ROI) for row in found}
 
 
 def name_of(row):
-    return tuple(row[name] for name in KEY)
+    return tuple(row[name] for name in ROI)
 
 
 def test_servers_choose_what_the_plain_version_chooses(lab):
@@ -158,7 +159,7 @@ def test_rows_are_fetched_as_they_are(lab):
     assert set(found) == {*table.columns.by_name, "segmentation_id"}
     expected = pd.DataFrame(sorted(rows, key=name_of))[list(found)]
     expected = expected.astype({name: found[name].dtype for name in found})
-    found = found.sort_values(list(KEY), ignore_index=True)
+    found = found.sort_values(list(ROI), ignore_index=True)
     pd.testing.assert_frame_equal(found, expected, rtol=1e-5)
 
 

@@ -215,6 +215,17 @@ def test_a_removed_sample_comes_back_with_its_values(samples):
         restore_sample(samples, "m9-_-t1")
 
 
+def test_a_removed_sample_that_was_entered_anew_in_sql_is_changed_like_any_other(samples):
+    row = find_sample(samples, ONE)
+    remove_sample(samples, ONE, shown=going_with_sample(samples, ONE))
+    samples.sample.Sample().insert1({**row, "version": 1, "comments": "by hand"})
+
+    modify(samples, comments="better")
+
+    assert find_sample(samples, ONE)["comments"] == "better"
+    assert changes(samples) == ["added", "removed", "found", "modified"]
+
+
 def test_a_sample_that_changed_since_it_was_shown_stays(samples):
     shown = going_with_sample(samples, ONE)
     modify(samples, comments="precious")
