@@ -1,11 +1,13 @@
 """ROIs of other programs, from their files into the tables."""
 
+from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from pipeline.extraction.manual_params import ManualParams
 from pipeline.extraction.methods import MANUAL
+from pipeline.importers.batch import ITEM, BatchItem, read_batch, split_item
 from pipeline.importers.registry import import_rois
 from pipeline.params import params_hash
 from pipeline.roi_file import RoiFile
@@ -13,6 +15,8 @@ from schemas.connection import Database
 from schemas.labels import Key
 from schemas.params import add_params
 from schemas.roi_sets import enter_rois, frame_shape
+from schemas.roi_states import RECORDING
+from schemas.settings import ProjectError
 
 SAME_RATE = 0.01
 """Part by which two rates may differ that are the same."""
@@ -89,6 +93,84 @@ def import_file(
         as_recorded=as_recorded or (motion is None and bool(found.rois.traces)),
     )
     return Imported(segmentation, found, notes)
+
+
+class BatchImport(NamedTuple):
+    """What became of an item of a batch."""
+
+    item: BatchItem
+    """What the batch tells of it."""
+
+    recording: Key | None
+    """Key of the recording that it was taken into; None: it was not."""
+
+    what: str
+    """How many ROIs it has, or why it was left out, in a few words."""
+
+    notes: list[str]
+    """Sentences for the person who imports it."""
+
+
+def import_batch(database: Database, path: Path, *, pretend: bool = False) -> Iterator[BatchImport]:
+    """Enter what CaImAn found in all recordings of a batch of mesmerize-core.
+
+    Parameters
+    ----------
+    database : Database
+        The connected tables.
+    path : Path
+        The table of the batch, or its folder.
+    pretend : bool
+        Enter nothing, and tell what would be entered.
+
+    Yields
+    ------
+    BatchImport
+        For each item, when it was entered or left out. An item that is damaged, or does not fit
+        its recording, is left out and the next one is read.
+
+    Raises
+    ------
+    ValueError
+        If the table is damaged.
+
+    Notes
+    -----
+    An item is of the recording with a movie file of the name that the batch tells, whatever its
+    folder. What was imported before is not entered a second time.
+    """
+    file, _ = split_item(path)
+    for item in read_batch(file):
+        found = _recordings_of(database, item.movie)
+        if item.result is None:
+            yield BatchImport(item, None, "found no components", [])
+        elif len(found) != 1:
+            of = f"{len(found)} recordings have" if found else "no recording has"
+            yield BatchImport(item, None, f"{of} a movie {item.movie!r}", [])
+        elif pretend:
+            yield BatchImport(item, found[0], "would be taken in", [])
+        else:
+            yield _import_item(database, found[0], file, item)
+
+
+def _import_item(database: Database, recording: Key, file: Path, item: BatchItem) -> BatchImport:
+    """Enter an item, or tell why not."""
+    try:
+        done = import_file(database, recording, file.with_name(f"{file.name}{ITEM}{item.uuid}"))
+    except (ValueError, ProjectError) as error:
+        return BatchImport(item, None, str(error), [])
+    return BatchImport(item, recording, f"{done.file.n_rois} ROIs", done.notes)
+
+
+def _recordings_of(database: Database, movie: str) -> list[Key]:
+    """Return the keys of the recordings with a movie file of a name."""
+    files = database.session.Recording.File & "kind <> 'metadata'"
+    keys = {
+        tuple(row[name] for name in RECORDING): None
+        for row in files.proj("path").to_dicts(order_by="KEY")
+        if PurePosixPath(row["path"]).name == movie
+    }
+    return [dict(zip(RECORDING, key, strict=True)) for key in keys]
 
 
 def _about_the_rate(database: Database, recording: Key, found: RoiFile) -> list[str]:

@@ -7,7 +7,7 @@ import typer
 
 from schemas.connection import connect
 from schemas.ingest import Trial
-from schemas.roi_imports import import_file
+from schemas.roi_imports import import_batch, import_file
 
 cli = typer.Typer(help="Take in what other programs found.", no_args_is_help=True)
 
@@ -22,7 +22,8 @@ def rois(
     path: Annotated[
         Path,
         typer.Argument(
-            help="A folder of suite2p, results of CaImAn (.hdf5), ROIs of ImageJ (.zip, .roi), NWB."
+            help="A folder of suite2p, results of CaImAn (.hdf5), ROIs of ImageJ (.zip, .roi), "
+            "NWB, an item of a batch of mesmerize-core (batch.pickle::ITEM)."
         ),
     ],
     animal: Annotated[str, typer.Option(help="The animal.")],
@@ -58,3 +59,28 @@ def rois(
     for note in found.notes:
         print(f"Note: {note}")
     print("Make the segmentation with: mesmerize work")
+
+
+@cli.command("batch")
+def batch(
+    path: Annotated[Path, typer.Argument(help="A batch of mesmerize-core (batch.pickle).")],
+    dry_run: Annotated[bool, typer.Option(help="Only tell what would be taken in.")] = False,
+) -> None:
+    """Take in what CaImAn found in all items of a batch of mesmerize-core.
+
+    Each goes to the recording whose movie file has the name that the batch tells. The table of the
+    batch is read as data; nothing in it is run.
+
+    Example: `mesmerize import batch mesmerize-batch/batch.pickle --dry-run`
+    """
+    n_taken = 0
+    for done in import_batch(connect(), path, pretend=dry_run):
+        item, key = done.item, done.recording
+        n_taken += key is not None
+        where = " / ".join(key.values()) if key else "left out"
+        print(f"{item.uuid[:8]}  {item.algorithm} {item.name!r} of {item.movie}")
+        print(f"          {where}: {done.what}")
+        for note in done.notes:
+            print(f"          Note: {note}")
+    if n_taken and not dry_run:
+        print("Make the segmentations with: mesmerize work")

@@ -5,7 +5,7 @@ from typing import NoReturn
 
 PICKLES = (".pickle", ".pkl", ".pikl", ".pik", ".trn", ".ptrn", ".dfr", ".mzp", ".mzb")
 RESULTS = ("*_results*.hdf5", "*/*.hdf5")
-"""Where batches keep what CaImAn found: release 0.8, and mesmerize-core."""
+"""Where batches keep what CaImAn found."""
 
 
 def is_mesmerize(path: Path) -> bool:
@@ -38,19 +38,28 @@ def refuse_mesmerize(path: Path, frame_shape: tuple[int, ...]) -> NoReturn:  # n
         Always: its tables are pickles of pandas, which run whatever is in them when they are
         opened, and which other versions of pandas cannot read.
     """
+    raise ValueError(
+        f"{path.name} is of the earlier Mesmerize, whose tables are pickles and would run a "
+        f"program when they are opened; it was not opened: {advice_instead(path)}."
+    )
+
+
+def advice_instead(path: Path) -> str:
+    """Tell what can be imported in place of a table that cannot be read.
+
+    Parameters
+    ----------
+    path : Path
+        A project, a batch, or a file of them.
+    """
     folder = path if path.is_dir() else path.parent
     found = sorted(file for pattern in RESULTS for file in folder.glob(pattern))
     if found:
-        advice = (
+        return (
             f"what CaImAn found lies beside it and can be imported, {len(found)} files, the first "
             f"with: mesmerize import rois {found[0]}"
         )
-    else:
-        advice = (
-            "import the HDF5 files of CaImAn that its batch wrote, and in the program that made "
-            "it save tables with to_csv()"
-        )
-    raise ValueError(
-        f"{path.name} is of the earlier Mesmerize, whose tables are pickles and would run a "
-        f"program when they are opened; it was not opened: {advice}."
+    return (
+        "import the HDF5 files of CaImAn that its batch wrote, and in the program that made it "
+        "save tables with to_csv()"
     )

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from pipeline.importers.batch import is_batch, read_batch_item
 from pipeline.importers.caiman import is_caiman, read_caiman
 from pipeline.importers.imagej import is_imagej, read_imagej
 from pipeline.importers.mesmerize import is_mesmerize, refuse_mesmerize
@@ -30,6 +31,9 @@ IMPORTERS: dict[str, Importer] = {
     "imagej": Importer(is_imagej, read_imagej, "ROIs of ImageJ (.roi, .zip)"),
     "nwb": Importer(is_nwb, read_nwb, "NWB (.nwb)"),
     "caiman": Importer(is_caiman, read_caiman, "results of CaImAn (.hdf5, .h5)"),
+    "mesmerize-core": Importer(
+        is_batch, read_batch_item, "batches of mesmerize-core (batch.pickle)"
+    ),
     "mesmerize": Importer(is_mesmerize, refuse_mesmerize, "projects of the earlier Mesmerize"),
 }
 
@@ -40,7 +44,7 @@ def import_rois(path: Path, frame_shape: tuple[int, ...]) -> RoiFile:
     Parameters
     ----------
     path : Path
-        Its file or folder.
+        Its file or folder; of a batch of mesmerize-core, ``batch.pickle::ITEM`` names the item.
     frame_shape : tuple of int
         ``([n_planes,] n_rows, n_cols)`` of the recorded frames that the ROIs are of.
 
@@ -54,7 +58,7 @@ def import_rois(path: Path, frame_shape: tuple[int, ...]) -> RoiFile:
     ValueError
         If there is no such file, no program writes such files, it is damaged, or of other frames.
     """
-    if not path.exists():
+    if not path.exists() and not is_batch(path):
         raise ValueError(f"there is no file or folder {path}; check the name.")
     for importer in IMPORTERS.values():
         if importer.suits(path):

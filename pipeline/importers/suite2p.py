@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from pipeline.importers.pickles import read_npy
+from pipeline.numpy_files import read_npy
 from pipeline.readers.json_values import json_values
 from pipeline.roi_file import RoiFile, footprints_of
 from pipeline.rois.given import GivenRois

@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.numpy_files import read_npy
 from pipeline.readers.axes import USUAL_AXES, parse_axes
 from pipeline.readers.datasets import NUMBERS, told_by_attributes
 from pipeline.readers.header_values import check_bytes, check_rate, read_length
 from pipeline.readers.json_values import json_values
 from pipeline.readers.lazy import MappedArray
-from pipeline.readers.plain_pickle import read_plain
 from pipeline.readers.registry import register_reader
 from pipeline.readers.stack import Stack
 
@@ -166,22 +166,12 @@ def _read_suite2p(path: Path, ops: Path) -> Stack:
 
 def _read_ops(ops: Path) -> dict[str, Any]:
     """Return the settings of suite2p as far as they are plain; nothing is unpickled."""
-    with ops.open("rb") as file:
-        try:
-            version = np.lib.format.read_magic(file)
-            read_header = (
-                np.lib.format.read_array_header_1_0
-                if version == (1, 0)
-                else np.lib.format.read_array_header_2_0
-            )
-            _, _, dtype = read_header(file)
-        except (ValueError, OSError) as error:
-            raise ValueError(
-                f"{ops.name} is not a whole NumPy file ({error}); copy it again."
-            ) from error
-        told = read_plain(file.read(), ops.name) if dtype.hasobject else None
+    told = read_npy(ops, records=True)
     if not isinstance(told, dict):
         raise ValueError(  # noqa: TRY004
             f"{ops.name} does not hold the settings of suite2p; give a side file instead."
         )
-    return {str(key): value for key, value in told.items()}
+    return {
+        str(key): value.item() if isinstance(value, np.generic) else value
+        for key, value in told.items()
+    }

@@ -1,14 +1,19 @@
 """ROIs of other programs, and NWB, from the command line."""
 
+from pathlib import PurePosixPath
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from apps import queries
+from pipeline.exporters.caiman import write_caiman
 from pipeline.exporters.suite2p import write_suite2p
+from pipeline.importers.batch import COLUMNS
 from pipeline.importers.registry import import_rois
 from schemas.connection import connect
 from schemas.settings import PROJECT_VARIABLE
-from tests.exchange_scene import N_FRAMES, suite2p_rois
+from tests.exchange_scene import N_FRAMES, some_rois, suite2p_rois
 from tests.pipeline.test_nwb import FACTS
 from tests.schemas.test_exchange import FRAME, as_long
 
@@ -48,6 +53,24 @@ def test_rois_go_in_and_out(here, mesmerize, run_all, tmp_path):
     assert import_rois(tmp_path / "a.nwb", FRAME).n_frames == 300
     (task,) = queries.segmentations(here, {"trial": "t1"})
     assert queries.where_from(here, task).startswith("ROIs of suite2p (in), entered by ")
+
+
+def test_a_batch_goes_in_whole(here, mesmerize, tmp_path):
+    movie = PurePosixPath(str(here.session.Recording.File().to_arrays("path")[0])).name
+    row = dict.fromkeys(COLUMNS) | {"algo": "cnmf", "item_name": "fine", "uuid": "abc"}
+    row |= {"input_movie_path": movie, "outputs": {"cnmf-hdf5-path": "abc.hdf5"}}
+    pd.DataFrame([row]).astype(object).to_pickle(tmp_path / "batch.pickle")
+    write_caiman(as_long(some_rois(FRAME)), tmp_path / "abc.hdf5")
+    command = "import", "batch", tmp_path / "batch.pickle"
+
+    shown = mesmerize(*command, "--dry-run")[1].splitlines()
+    code, out, complaint = mesmerize(*command)
+
+    assert (code, complaint) == (0, "")
+    assert shown[0] == f"abc  cnmf 'fine' of {movie}"
+    assert shown[1].strip() == "m1 / 2026-11-22 / t1: would be taken in"
+    assert "m1 / 2026-11-22 / t1: 5 ROIs" in out
+    assert out.splitlines()[-1] == "Make the segmentations with: mesmerize work"
 
 
 @pytest.mark.usefixtures("here")

@@ -1,5 +1,7 @@
 """Hostile and damaged files: one sentence each, nothing run, nothing written."""
 
+import datetime
+import fractions
 import io
 import os
 import pickle
@@ -16,8 +18,9 @@ from pipeline.exporters.imagej import write_imagej
 from pipeline.exporters.nwb import write_nwb
 from pipeline.exporters.nwb_facts import facts_from
 from pipeline.exporters.suite2p import write_suite2p
-from pipeline.importers.pickles import read_npy, read_pickle
 from pipeline.importers.registry import import_rois
+from pipeline.numpy_files import read_npy
+from pipeline.pickles import Record, read_pickle
 from tests.exchange_scene import some_rois, suite2p_rois
 from tests.pipeline.test_nwb import FACTS, recording
 
@@ -95,7 +98,7 @@ HOSTILE = {
     "numpy.load": with_global("numpy", "load") + b"(Vx\ntR.",
     "numpy.memmap": with_global("numpy", "memmap") + b"(Vx\ntR.",
     "numpy.fromfile": with_global("numpy", "fromfile") + b".",
-    "a class of ours": with_global("pipeline.importers.pickles", "_Type") + b".",
+    "a class of ours": with_global("pipeline.pickles", "_Type") + b".",
     "dotted name": b"\x80\x04\x8c\x05numpy\x8c\x0fndarray.tofile\x93.",
     "dunder": b"\x80\x04\x8c\x05numpy\x8c\x11ndarray.__class__\x93.",
     "INST": b"(Vtouch owned\nios\nsystem\n.",
@@ -144,6 +147,26 @@ def test_a_pickle_runs_nothing(folder, data):
     )
     (folder / "stat.npy").write_bytes(header.getvalue() + data)
     refuses(folder)
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_what_is_no_plain_value_is_taken_down_and_not_made(protocol):
+    plain = {"a": [1, 2.5, "µ", None, True], "b": {"c": [1, 2, 3, 4]}, "n": -7, "big": 1 << 70}
+    made = {"array": np.arange(3), "day": datetime.date(2026, 1, 1), "part": fractions.Fraction(1)}
+    data = pickle.dumps({**plain, **made}, protocol)
+
+    read = read_pickle(data, "ops.npy", records=True)
+
+    assert {key: read[key] for key in plain} == plain
+    assert read["array"].tolist() == [0, 1, 2]
+    assert read["part"] == Record("fractions.Fraction", [1, 1], None)
+    with pytest.raises(ValueError, match="fractions.Fraction"):
+        read_pickle(data, "ops.npy")
+
+
+def test_a_program_in_a_pickle_is_taken_down_and_not_run():
+    read = read_pickle(HOSTILE["in a dict"], "ops.npy", records=True)
+    assert read == {"ypix": Record("posix.system", ["touch owned"], None)}
 
 
 def test_a_place_far_away_in_the_memo_takes_no_memory():

@@ -1,6 +1,5 @@
 import datetime
 import json
-import pickle
 import sys
 import tracemalloc
 
@@ -9,7 +8,6 @@ import numpy as np
 import pytest
 
 from pipeline.readers import Stack, open_movie, read_metadata
-from pipeline.readers.plain_pickle import OPAQUE, Opaque, read_plain
 from tests.recordings import (
     pattern,
     write_isxd,
@@ -326,18 +324,6 @@ def test_settings_of_suite2p_are_read_and_never_run(tmp_path):
     assert movie.metadata["orig_meta"] == {"nframes": 7, "Ly": 5, "Lx": 9, "fs": 20.0}
     assert not (tmp_path / "sprung").exists()
     assert tmp_path / "ops.npy" in movie.files
-
-
-@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
-def test_plain_values_of_a_pickle_are_read(protocol):
-    plain = {"a": [1, 2.5, "µ", None, True], "b": {"c": (1, 2, 3, 4)}, "n": -7, "big": 1 << 70}
-    made = {"array": np.arange(3), "path": datetime.date(2026, 1, 1), "set": {1, 2}}
-
-    read = read_plain(pickle.dumps({**plain, **made}, protocol), "ops")
-
-    assert {key: read[key] for key in plain} == plain
-    assert isinstance(read["array"], Opaque)
-    assert read["path"] == OPAQUE
 
 
 # plug-ins

@@ -3,14 +3,17 @@
 import os
 import time
 from dataclasses import replace
+from pathlib import PurePosixPath
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 
 from pipeline.exporters.caiman import write_caiman
 from pipeline.exporters.imagej import write_imagej
 from pipeline.exporters.suite2p import write_suite2p
+from pipeline.importers.batch import COLUMNS
 from pipeline.importers.registry import import_rois
 from pipeline.roi_file import RoiFile
 from pipeline.rois import GivenRois, Polygon, rois_of_shapes
@@ -21,7 +24,7 @@ from schemas.labels import ROI_TAG_TYPE, add_label, labels, rename_label
 from schemas.nwb_export import export_nwb
 from schemas.roi_edits import merge_rois
 from schemas.roi_exports import choose_segmentation, roi_file_of
-from schemas.roi_imports import import_file
+from schemas.roi_imports import import_batch, import_file
 from schemas.roi_tags import tag_rois
 from schemas.settings import ProjectError
 from schemas.stimuli import add_stimulus_type, enter_periods, place
@@ -109,6 +112,34 @@ def test_caiman_goes_in_and_out_and_is_the_same(filled, run_all, tmp_path):
     np.testing.assert_array_equal(again.accepted, rois.accepted)
     np.testing.assert_array_equal(again.background.spatial, rois.background.spatial)
     np.testing.assert_array_equal(again.background.temporal, rois.background.temporal)
+
+
+def test_a_batch_goes_to_the_recordings_of_its_movies(filled, run_all, tmp_path):
+    database, key = filled
+    movie = PurePosixPath(str(database.session.Recording.File().to_arrays("path")[0])).name
+    rows = [
+        {**dict.fromkeys(COLUMNS), "algo": "cnmf", "item_name": name, "uuid": name}
+        | {"input_movie_path": f"elsewhere/{of}", "outputs": {"cnmf-hdf5-path": f"{name}.hdf5"}}
+        for name, of in (("good", movie), ("other", "other.tif"), ("short", movie), ("lost", movie))
+    ]
+    pd.DataFrame(rows).astype(object).to_pickle(tmp_path / "batch.pickle")
+    for name in ("good", "other"):
+        write_caiman(as_long(some_rois(FRAME)), tmp_path / f"{name}.hdf5")
+    write_caiman(some_rois(FRAME), tmp_path / "short.hdf5")
+
+    shown = list(import_batch(database, tmp_path, pretend=True))
+    assert not database.roi.SegmentationTask()
+    done = list(import_batch(database, tmp_path / "batch.pickle"))
+    assert list(import_batch(database, tmp_path)) == done  # the same ROIs are entered once
+
+    assert [item.recording for item in shown] == [key, None, key, None]
+    assert [item.recording for item in done] == [key, None, None, None]
+    assert done[0].what == "5 ROIs"
+    assert done[1].what == "no recording has a movie 'other.tif'"
+    assert "the traces have 50 frames" in done[2].what
+    assert done[3].what == "found no components"
+    assert {outcome.error for outcome in run_all(database)} == {None}
+    assert len(database.roi.Segmentation()) == 1
 
 
 def test_imagej_goes_in_and_out_and_is_measured_in_the_movie(filled, run_all, simulated, tmp_path):

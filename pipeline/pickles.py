@@ -2,16 +2,16 @@
 
 A pickle is a program for a small machine, and can call any function of Python. This machine knows
 no function: what arrays, dates and paths of other programs are made of is taken down as data, and
-all else is refused. It is Python's own, written in Python, because the compiled one reserves
-whatever memory a file asks for.
+all else is refused, or taken down as a `Record` of what would have been called. It is Python's own,
+written in Python, because the compiled one reserves whatever memory a file asks for.
 """
 
 import io
 import pickle
 import re
+import struct
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,21 +24,43 @@ PLAIN_TYPE = re.compile(
 MOST_NODES = 20_000_000
 DEEPEST = 64
 NUMPY_CORES = ("numpy.core", "numpy._core")
-REFUSED = (
-    "INST",
-    "OBJ",
-    "NEWOBJ",
-    "NEWOBJ_EX",
-    "EXT1",
-    "EXT2",
-    "EXT4",
-    "PERSID",
-    "BINPERSID",
-    "BYTEARRAY8",
+REFUSED = ("INST", "OBJ", "NEWOBJ_EX", "EXT1", "EXT2", "EXT4", "PERSID", "BINPERSID") + (
     "NEXT_BUFFER",
     "READONLY_BUFFER",
 )
 """Instructions that no array needs."""
+
+
+class Record(NamedTuple):
+    """An object that was not made: what it would have been made of."""
+
+    name: str
+    """Of its class or function, with the module."""
+
+    arguments: list[Any]
+    """What that would have been called with."""
+
+    state: Any
+    """What the object would have been filled with; None: nothing."""
+
+
+class _Made:
+    """Stands for any other object."""
+
+    def __init__(self, name: str, arguments: tuple[object, ...] = ()) -> None:
+        self.name, self.arguments, self.state = name, arguments, None
+
+    def __call__(self, *arguments: object) -> "_Made":
+        return _Made(self.name, arguments)
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+    def extend(self, _: object) -> None:
+        """Leave out what lies in a list of a kind of its own."""
+
+    def __setitem__(self, _: object, __: object) -> None:
+        """Leave out what lies in a dict of a kind of its own."""
 
 
 class _Type:
@@ -91,6 +113,15 @@ def _reconstruct(*_: object) -> _Array:
     return _Array()
 
 
+def _from_buffer(
+    values: object = None, kind: object = None, shape: object = (), order: object = "C", *_: object
+) -> _Array:
+    """Stand for an array of numbers that lies in the file as it is."""
+    array = _Array()
+    array.__setstate__((1, shape, kind, order == "F", values))
+    return array
+
+
 def _scalar(kind: object = None, value: object = None) -> Any:
     if not (isinstance(kind, _Type) and isinstance(value, bytes)):
         raise pickle.UnpicklingError("a number of an unknown type")
@@ -111,6 +142,7 @@ def _words(*parts: object) -> str:
 ALLOWED: dict[tuple[str, str], Callable[..., Any] | type] = {
     **{(f"{core}.multiarray", "_reconstruct"): _reconstruct for core in NUMPY_CORES},
     **{(f"{core}.multiarray", "scalar"): _scalar for core in NUMPY_CORES},
+    **{(f"{core}.numeric", "_frombuffer"): _from_buffer for core in NUMPY_CORES},
     ("numpy", "ndarray"): _Ndarray,
     ("numpy", "dtype"): _Type,
     ("_codecs", "encode"): _encode,
@@ -131,10 +163,36 @@ class _Machine(pickle._Unpickler):
         if code not in {getattr(pickle, name)[0] for name in REFUSED}
     }
 
+    def __init__(self, file: io.BytesIO, *, records: bool) -> None:
+        super().__init__(file)
+        self.records = records
+
+    def _new_object(self) -> None:
+        """Take down an object of a class that is not known."""
+        machine: Any = self
+        arguments = machine.stack.pop()
+        kind = machine.stack.pop()
+        if not (isinstance(kind, _Made) and isinstance(arguments, tuple)):
+            raise pickle.UnpicklingError("an object of a class")
+        machine.append(kind(*arguments))
+
+    dispatch[pickle.NEWOBJ[0]] = _new_object
+
+    def _bytes_that_change(self) -> None:
+        """Read no more than there is, whatever length the file claims."""
+        machine: Any = self
+        (length,) = struct.unpack("<Q", machine.read(8))
+        values = machine.read(length)
+        if len(values) != length:
+            raise pickle.UnpicklingError("bytes that are cut off")
+        machine.append(values)
+
+    dispatch[pickle.BYTEARRAY8[0]] = _bytes_that_change
+
     def _build(self) -> None:
         """Give a state to what takes one, and to nothing else: not to a class or a function."""
         machine: Any = self  # the types of Python's library do not tell what is in a machine
-        if not isinstance(machine.stack[-2], _Type | _Array):
+        if not isinstance(machine.stack[-2], _Type | _Array | _Made):
             raise pickle.UnpicklingError("a state of what has none")
         machine.load_build()
 
@@ -142,13 +200,13 @@ class _Machine(pickle._Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         """Return what stands for a name, or refuse it."""
-        try:
-            return ALLOWED[module, name]
-        except KeyError:
-            raise pickle.UnpicklingError(f"{module}.{name}"[:80]) from None
+        full = f"{module}.{name}"[:80]
+        if (module, name) not in ALLOWED and not self.records:
+            raise pickle.UnpicklingError(full)
+        return ALLOWED.get((module, name)) or _Made(full)
 
 
-def read_pickle(data: bytes, name: str) -> Any:
+def read_pickle(data: bytes, name: str, *, records: bool = False) -> Any:
     """Return the plain values of a pickle: arrays, numbers, text, lists, dicts.
 
     Parameters
@@ -157,19 +215,27 @@ def read_pickle(data: bytes, name: str) -> Any:
         The pickle.
     name : str
         Of its file, for messages.
+    records : bool
+        Return a `Record` in place of each object that is no plain value; otherwise a file with
+        such is refused.
 
     Returns
     -------
     object
-        Dates and paths are text.
+        Dates and paths are text, tuples and sets are lists.
 
     Raises
     ------
     ValueError
         If it is damaged, or holds anything but data.
+
+    Examples
+    --------
+    >>> read_pickle(pickle.dumps({"fs": 30.0, "made": range(3)}), "ops.npy", records=True)
+    {'fs': 30.0, 'made': Record(name='builtins.range', arguments=[0, 3, 1], state=None)}
     """
     try:
-        return _plain(_Machine(io.BytesIO(data)).load())
+        return _plain(_Machine(io.BytesIO(data), records=records).load())
     except pickle.UnpicklingError as error:
         raise ValueError(
             f"{name} is damaged, or would run a program when it is opened ({error}); it was not "
@@ -223,59 +289,10 @@ def _unwrapped(value: Any, plain: Callable[[Any], Any]) -> Any:
             flat[:] = [plain(part) for part in value.value.ravel()]
             return flat.reshape(value.value.shape)
         return value.value
+    if isinstance(value, _Made):
+        return Record(value.name, [plain(part) for part in value.arguments], plain(value.state))
     if isinstance(value, dict):
         return {plain(key): plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(part) for part in value]
     raise pickle.UnpicklingError(f"a {type(value).__name__}")
-
-
-def read_npy(path: Path) -> Any:
-    """Read what ``numpy.save`` wrote, also where it is objects.
-
-    Parameters
-    ----------
-    path : Path
-        A file ``.npy``.
-
-    Returns
-    -------
-    array or object
-        Of an array of objects without axes, the object.
-
-    Raises
-    ------
-    ValueError
-        If there is no such file, or it is damaged, or holds anything but data.
-    """
-    try:
-        with path.open("rb") as file:
-            return _read_array(file, path.name)
-    except OSError as error:
-        raise ValueError(f"{path.name} cannot be read: {error.strerror or error}.") from error
-
-
-def _read_array(file: Any, name: str) -> Any:
-    """Read an array whose numbers lie in the file as they are, or the pickle in their place."""
-    try:
-        version = np.lib.format.read_magic(file)
-        read_header = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }[version]
-        shape, by_columns, dtype = read_header(file)
-    except (ValueError, KeyError, EOFError, SyntaxError, TypeError) as error:
-        raise ValueError(
-            f"{name} is not a whole file of numpy.save ({str(error)[:80]}); copy it again."
-        ) from None
-    body = file.read()
-    if dtype.hasobject:
-        found = read_pickle(body, name)
-        return found.item() if isinstance(found, np.ndarray) and found.shape == () else found
-    count = int(np.prod(shape, dtype=object))
-    if dtype.itemsize == 0 or count * dtype.itemsize != len(body):
-        raise ValueError(
-            f"{name} must hold {count} values of {dtype.itemsize} bytes; got {len(body)} bytes. "
-            "The file is cut off or damaged; copy it again."
-        )
-    return np.frombuffer(body, dtype).reshape(shape, order="F" if by_columns else "C")
