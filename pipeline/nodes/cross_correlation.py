@@ -1,10 +1,10 @@
 """Statistics: how alike traces are at the best lag, and which comes first."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+import cv2
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy import fft
 
@@ -12,10 +12,13 @@ from pipeline.blocks import DEFAULT_THREADS, map_items
 from pipeline.nodes.declaration import Node, Output, Result, check_fields, column, number
 from pipeline.nodes.distances import stack_rows, unit_rows
 from pipeline.nodes.grouping import LABEL, groups
+from pipeline.nodes.lag_kernels import best_lags, products
 from pipeline.nodes.registry import register
 from pipeline.transmission import ArrayColumn, ColumnInfo, Transmission
 
-BLOCK_SAMPLES = 200_000
+TILE_SAMPLES, MOST_ROWS = 50_000, 32
+"""What two threads hold in their caches, and what leaves work for both."""
+INVERSE = cv2.DFT_ROWS | cv2.DFT_INVERSE | cv2.DFT_SCALE | cv2.DFT_REAL_OUTPUT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,62 +82,43 @@ def cross_correlate(
 
     Notes
     -----
-    ``sum over t of x[t + k] * y[t] / (|x| |y|)`` by FFT in single precision, which finds the lag;
-    the value there is then summed up in double precision. Of equal values the most negative k
-    counts. A trace that is 0 has lag and value 0.
+    ``sum over t of x[t + k] * y[t] / (|x| |y|)`` by FFT in single precision, which finds the lags
+    that come into question; the sums in double precision decide. Of equal values the most
+    negative k counts. A trace that is 0 has lag and value 0.
     """
     rows = unit_rows(values)
     n_rows, n_samples = rows.shape
-    n_padded = fft.next_fast_len(n_samples + max_lag, real=True)
-    conjugate = fft.rfft(rows.astype(np.float32), n_padded, axis=1)
-    np.conjugate(conjugate, out=conjugate)  # one copy of the spectra is enough
+    spectra = _packed_spectra(rows, 2 * cv2.getOptimalDFTSize((n_samples + max_lag + 1) // 2))
     lags = np.zeros((n_rows, n_rows), np.int64)
     maxima = np.zeros((n_rows, n_rows))
-    step = max(1, BLOCK_SAMPLES // n_padded)
+    side = min(MOST_ROWS, max(1, TILE_SAMPLES // spectra.shape[1]))
 
-    def work(row: int) -> None:
-        spectrum = conjugate[row].conj()
-        for first in range(row, n_rows, step):
-            others = slice(first, min(first + step, n_rows))
-            product = spectrum * conjugate[others]
-            found = fft.irfft(product, n_padded, axis=1, overwrite_x=True)
-            lags[row, others] = _best_lags(np.abs(found) if signed else found, max_lag)
-            maxima[row, others] = _at_lags(rows[row], rows[others], lags[row, others])
+    def work(first_row: int) -> None:
+        room = np.empty((2, side, spectra.shape[1]), np.float32)
+        for first in range(first_row, n_rows, side):
+            for row in range(first_row, min(first_row + side, n_rows)):
+                others = slice(max(first, row), min(first + side, n_rows))
+                product, found = room[:, : max(0, others.stop - others.start)]
+                if len(product):
+                    products(spectra[row], spectra[others], product)
+                    cv2.dft(product, found, INVERSE)
+                    best = best_lags(found, rows[row], rows[others], max_lag, signed)
+                    lags[row, others], maxima[row, others] = best
 
-    map_items(work, range(n_rows), threads=threads)
-    below = np.tril_indices(n_rows, -1)
-    lags[below], maxima[below] = -lags.T[below], maxima.T[below]
+    map_items(work, range(0, n_rows, side), threads=threads)
+    for row in range(n_rows):
+        lags[row, :row], maxima[row, :row] = -lags[:row, row], maxima[:row, row]
     empty = ~rows.any(axis=1)
     lags[empty], lags[:, empty] = 0, 0
     return Correlated(lags, maxima)
 
 
-def _best_lags(found: NDArray[np.float32], max_lag: int) -> NDArray[np.int64]:
-    """Return the lags at which correlations are largest; negative shifts lie at their end."""
-    after = found[:, : max_lag + 1].argmax(axis=1)
-    if not max_lag:
-        return np.asarray(after)
-    before = found[:, -max_lag:].argmax(axis=1)
-    rows = np.arange(len(found))
-    is_before = found[rows, found.shape[1] - max_lag + before] >= found[rows, after]
-    return np.asarray(np.where(is_before, max_lag - before, -after))
-
-
-@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})  # type: ignore[untyped-decorator,unused-ignore]
-def _at_lags(one: Any, others: Any, lags: Any) -> Any:
-    """Return the sum of products of a trace with others that come later by some lags."""
-    made = np.empty(len(others))
-    n_samples = len(one)
-    for row in range(len(others)):
-        lag = lags[row]
-        # y[t] lies at x[t - lag]
-        part = others[row, max(0, lag) : n_samples + min(0, lag)]
-        mine = one[max(0, -lag) : n_samples - max(0, lag)]
-        total = 0.0
-        for place in range(len(part)):
-            total += mine[place] * part[place]
-        made[row] = total
-    return made
+def _packed_spectra(rows: NDArray[np.float64], n_padded: int) -> NDArray[np.float32]:
+    """Return the spectra of rows with 0 behind them, as OpenCV packs them, in single precision."""
+    spectra = np.zeros((len(rows), n_padded), np.float32)
+    spectra[:, : rows.shape[1]] = rows
+    cv2.dft(spectra, spectra, cv2.DFT_ROWS)
+    return spectra
 
 
 def chance_of(
@@ -192,25 +176,25 @@ def cross_correlation(params: CrossCorrelationParams, *, data: Transmission) -> 
     lags, maxima, chance = ([empty] * data.n_rows for _ in range(3))
     partners = [np.empty(0, object)] * data.n_rows
     for _, rows in groups(data, [params.group_by] if params.group_by else []):
-        part = data.take(rows)
-        values = stack_rows(part, params.data_column, node="cross_correlation")
-        rate_hz = float(part.array(params.data_column).rate[0])
-        found, by_chance = _of_group(values, rate_hz, params)
+        rate_hz = float(data.array(params.data_column).rate[rows[0]])
+        found, by_chance = _of_group(data.take(rows), rate_hz, params)
+        names = data.row_ids[rows]
         for place, row in enumerate(rows):
             lags[row], maxima[row] = found.lags[place] / rate_hz, found.maxima[place]
-            partners[row], chance[row] = part.row_ids, by_chance[place]
+            partners[row], chance[row] = names, by_chance[place]
     item = ColumnInfo("numeric", "", "item")
     data = data.with_array("_CC_P", ArrayColumn.of(chance, item))
-    names = ArrayColumn.of(partners, item._replace(kind="identifier"))
-    data = data.with_array("CC_PARTNERS", names)
+    named = ArrayColumn.of(partners, item._replace(kind="identifier"))
+    data = data.with_array("CC_PARTNERS", named)
     data = data.with_array("_CC_LAG", ArrayColumn.of(lags, item._replace(unit="s")))
     return data.with_array("_CC_MAX", ArrayColumn.of(maxima, item))
 
 
 def _of_group(
-    values: NDArray[np.float64], rate_hz: float, params: CrossCorrelationParams
+    part: Transmission, rate_hz: float, params: CrossCorrelationParams
 ) -> tuple[Correlated, NDArray[np.float64]]:
     """Return what the traces of a group have in common."""
+    values = stack_rows(part, params.data_column, node="cross_correlation")
     n_samples = values.shape[1]
     if params.remove_mean:
         values = values - values.mean(axis=1, keepdims=True)
@@ -246,6 +230,7 @@ register(
             ),
         ),
         nan="refuse",
+        version=2,
         keeps_last_output=True,
     ),
 )

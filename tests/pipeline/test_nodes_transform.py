@@ -47,6 +47,40 @@ def test_lags_and_maxima_are_those_of_the_definition(n_samples, signed):
             assert found.lags[i, j] == -(best - (n_samples - 1))
 
 
+@pytest.mark.parametrize("n_samples", [61, 200, 1234])
+@pytest.mark.parametrize("max_lag", [0, 1, 60])
+def test_lags_of_many_traces_are_those_of_double_precision(n_samples, max_lag):
+    traces = signal.lfilter([1], [1, -0.9], noise(40, n_samples))
+    found = cross_correlate(traces, max_lag=max_lag)
+    rows = traces / np.linalg.norm(traces, axis=1, keepdims=True)
+    for i, x in enumerate(rows):
+        for j, y in enumerate(rows[i:], start=i):
+            near = signal.correlate(x, y, method="direct")[n_samples - 1 - max_lag :]
+            near = near[: 2 * max_lag + 1]
+            assert found.lags[i, j] == max_lag - near.argmax()
+            assert found.maxima[i, j] == pytest.approx(near.max(), abs=1e-12)
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_of_lags_that_single_precision_cannot_tell_apart_the_best_one_counts(signed):
+    traces = np.zeros((2, 1000))
+    traces[0, 500] = -1 if signed else 1
+    traces[1, [100, 300, 900]] = 1 - 1e-8, 1, 1 - 1e-9
+    found = cross_correlate(traces, max_lag=999, signed=signed)
+    assert found.lags[0, 1] == -200
+    traces[1, [100, 300, 900]] = 1
+    found = cross_correlate(traces, max_lag=999, signed=signed)
+    assert found.lags[0, 1] == 400  # of equal ones, the most negative k
+
+
+def test_a_plateau_of_equal_values_takes_no_time_and_has_the_first_lag():
+    traces = np.ones((2, 20_000))
+    traces[0, 1:] = 0
+    found = cross_correlate(traces, max_lag=19_999)
+    assert found.lags[0, 1] == 19_999
+    assert found.maxima[0, 1] == pytest.approx(1 / np.sqrt(20_000), abs=1e-12)
+
+
 def test_a_largest_lag_bounds_the_lags():
     traces = np.zeros((2, 60))
     traces[0, 10:20] = traces[1, 40:50] = np.hanning(10)
@@ -87,7 +121,7 @@ def test_chance_is_small_for_what_belongs_together_and_even_for_noise():
 
 
 def test_threads_do_not_change_the_bits_of_a_correlation():
-    traces = noise(20, 300)
+    traces = noise(100, 300)
     one, two = (cross_correlate(traces, max_lag=299, threads=n) for n in (1, 2))
     np.testing.assert_array_equal(one.lags, two.lags)
     np.testing.assert_array_equal(one.maxima, two.maxima)
