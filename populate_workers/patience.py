@@ -12,12 +12,10 @@ from datajoint.errors import LostConnectionError
 from schemas import server
 from schemas.connection import Database
 from schemas.settings import ProjectError
+from schemas.turns import code_of, was_in_the_way
 
 PAUSES_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 MOST_TRIES = 20
-IN_THE_WAY = ("40001", "40P01", "55P03", 1205, 1213)
-"""Codes of PostgreSQL and MySQL for a transaction that another one was in the way of."""
-
 CUT_OFF = (1053, 1152, 1159, 1161, 1927, 2002, 2003, 2006, 2013, 2055, 4031)
 """Codes of MySQL for a server that ends and for connections that broke or cannot be made."""
 
@@ -35,11 +33,6 @@ def answers(connection: Any) -> bool:
     return True
 
 
-def was_in_the_way(error: BaseException) -> bool:
-    """Return whether a transaction failed only because another one was in its way."""
-    return _code(error) in IN_THE_WAY
-
-
 def was_cut_off(error: BaseException) -> bool:
     """Return whether something failed because the connection broke."""
     if isinstance(error, LostConnectionError):
@@ -47,16 +40,12 @@ def was_cut_off(error: BaseException) -> bool:
     kind = type(error).__name__
     if kind == "InterfaceError":
         return True
-    code = _code(error)
+    code = code_of(error)
     if isinstance(code, str) and hasattr(error, "pgcode"):
         return code.startswith(("08", "57P"))
     # PostgreSQL's driver gives no code when it is not the server that says it
     is_mute = hasattr(error, "pgcode") and error.pgcode is None
     return kind in ("OperationalError", "DatabaseError") and (is_mute or code in CUT_OFF)
-
-
-def _code(error: BaseException) -> Any:
-    return getattr(error, "pgcode", None) or next(iter(error.args), None)
 
 
 def reconnect(database: Database, *, patience_s: float) -> None:

@@ -32,6 +32,7 @@ from schemas.node_files import check_paths, load_own_nodes
 from schemas.peak_edits import with_edits
 from schemas.settings import ProjectError
 from schemas.snapshots import Taken
+from schemas.turns import in_turn
 
 Key = dict[str, Any]
 
@@ -75,19 +76,18 @@ def enter_flowchart(database: Database, flowchart: Flowchart) -> Entered:
     text = to_json(flowchart)
     key = {"flowchart_id": hashlib.sha256(text.encode()).hexdigest()[:32]}
     table = database.analysis.Flowchart()
-    found = (table & key).to_dicts()
-    if not found:
+
+    def enter() -> int:
+        found = (table & key).to_arrays("version")
+        if len(found):
+            return int(found[0])
         others = (table & {"name": flowchart.name}).to_arrays("version")
-        row = {
-            **key,
-            "name": flowchart.name,
-            "version": int(max(others, default=0)) + 1,
-            "chart": json.loads(text),
-            "account": database.account,
-        }
-        insert_new(table, [row])
-        found = (table & key).to_dicts()
-    return Entered(key, found[0]["version"], flowchart)
+        about = {"name": flowchart.name, "version": int(max(others, default=0)) + 1}
+        facts = {"chart": json.loads(text), "account": database.account}
+        table.insert1({**key, **about, **facts})
+        return about["version"]
+
+    return Entered(key, in_turn(database.connection, enter), flowchart)
 
 
 def find_flowchart(database: Database, name: str) -> Entered:
@@ -173,14 +173,17 @@ def submit_flow(database: Database, entered: Entered) -> Submitted:
     plans, taken = plan_siblings(database, entered.flowchart)
     required = [require(found) for _, found in plans]
     keys = {key for _, found in plans for key in found.keys.values()}
-    with database.connection.transaction:
+
+    def keep() -> int:
         tasks = [_load_task(database, one) for one in taken.values()]
         n_new = insert_new(database.analysis.NodeTask(), tasks)
         for (sibling, found), planned in zip(plans, required, strict=True):
             n_new += insert_new(database.analysis.NodeTask(), [_task(one) for one in planned])
             insert_new(database.analysis.NodeInput(), list(_inputs(planned)))
             _keep_nodes(database, entered, sibling, found.keys)
-    return Submitted(entered, len(keys), n_new)
+        return n_new
+
+    return Submitted(entered, len(keys), in_turn(database.connection, keep))
 
 
 def _take(database: Database, params: Mapping[str, Any]) -> Taken:

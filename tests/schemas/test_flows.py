@@ -1,7 +1,10 @@
 """Flowcharts in tables: submitted, computed by jobs, found again; on both servers."""
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
+from threading import Barrier
 
 import numpy as np
 import pandas as pd
@@ -368,3 +371,26 @@ def test_a_node_that_fails_says_why_and_the_rest_is_done(lab, monkeypatch):
         "zscore": "waiting",
     }
     assert "these data cannot be" in found["broken"].reason
+
+
+@pytest.mark.parametrize("alike", [True, False])
+def test_of_people_who_enter_a_flowchart_at_the_same_moment_nobody_fails(lab, alike):
+    people = [connect_session(lab.settings) for _ in range(3)]
+    together = Barrier(len(people))
+    name = f"together, {alike}"
+
+    def enter(number, attempt):
+        cutoff_hz = 1.0 + attempt / 10 + (0 if alike else number / 100)
+        together.wait()
+        entered = enter_flowchart(people[number], smoothed(name, cutoff_hz))
+        submit_flow(people[number], entered)
+        return entered.version
+
+    with ThreadPoolExecutor() as pool:
+        for attempt in range(1, 5):
+            given = sorted(pool.map(partial(enter, attempt=attempt), range(len(people))))
+            assert given == ([attempt] * 3 if alike else [3 * attempt - 2 + i for i in range(3)])
+            assert set(states(lab, f"{name}@{given[-1]}")) == {"load", "butterworth", "zscore"}
+    for person in people:
+        person.connection.close()
+    compute(lab)
