@@ -9,6 +9,7 @@ from apps.browser.roi_list_view import show_roi_list
 from apps.browser.sample_list_view import show_sample_list
 from apps.browser.session import with_database
 from apps.browser.table_download import offer_table
+from apps.counting import counted
 from schemas.connection import Database
 from schemas.datasets import chosen_rois, datasets
 from schemas.roi_table import Count, count_rois, fetch_rois, roi_table
@@ -50,7 +51,8 @@ def show(database: Database) -> None:
 def _say(count: Count, known: pd.DataFrame, parent: str | None, text: str) -> None:
     """Say how much was found, and what a dataset holds that no sample shows any more."""
     st.markdown(
-        f"**{count.rois:,} ROIs** of {count.samples:,} samples of {count.animals:,} animals"
+        f"**{counted(count.rois, 'ROI')}** of {counted(count.samples, 'sample')} of "
+        f"{counted(count.animals, 'animal')}"
     )
     if parent and not text:
         held = int(known.set_index("name").loc[parent, "n_rois"])

@@ -119,10 +119,10 @@ def _show_new(database: Database, what: Labelled) -> None:
         st.text_input(f"New {what.words}", key=name, max_chars=LONGEST_LABEL, width=300)
         if what is CUSTOM_COLUMN:
             st.selectbox(
-                "Of", list(KINDS), format_func=KIND_WORDS.get, key=f"kind of {name}", width=180
+                "Type", list(KINDS), format_func=KIND_WORDS.get, key=f"kind of {name}", width=180
             )
             st.text_input(
-                "Where nobody said",
+                "Default value",
                 key=f"default of {name}",
                 placeholder="unknown",
                 width=180,

@@ -5,6 +5,7 @@ import streamlit as st
 
 from apps import queries
 from apps.browser.session import with_database
+from apps.counting import counted
 from schemas.connection import Database
 from schemas.custom_columns import custom_columns
 from schemas.sample_table import FACTS, sample_table
@@ -32,7 +33,7 @@ def show(database: Database) -> None:
         )
         return
     shown = [label for label, row in custom_columns(database).items() if row["visible"]]
-    st.caption(f"{len(table)} samples; click one to open it.")
+    st.caption(f"{counted(len(table), 'sample')}; click one to open it.")
     picked = st.dataframe(
         table,
         hide_index=True,

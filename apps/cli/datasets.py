@@ -7,6 +7,7 @@ import pandas as pd
 import typer
 
 from apps import tables
+from apps.counting import counted
 from apps.table_files import check_table_file, save_table
 from pipeline.filters import short_name
 from pipeline.filters.columns import KINDS
@@ -76,7 +77,8 @@ def filter_rois(
     if len(found):
         print(_printed(found))
     count = count_rois(table, query)
-    print(f"{count.rois:,} ROIs of {count.samples:,} samples of {count.animals:,} animals")
+    of = counted(count.samples, "sample"), counted(count.animals, "animal")
+    print(" of ".join((counted(count.rois, "ROI"), *of)))
 
 
 @cli.command("new")
@@ -86,7 +88,7 @@ def new(name: Name, filter_text: FilterText = "", parent: Parent = None) -> None
     Example: `mesmerize datasets new bright 'accepted and snr > 5'`
     """
     made = datasets.make_dataset(connect(), name, filter_text, parent=parent)
-    print(f"The dataset {made.name!r} holds {made.n_rois:,} ROIs.")
+    print(f"The dataset {made.name!r} holds {counted(made.n_rois, 'ROI')}.")
 
 
 @cli.command("list")

@@ -8,6 +8,7 @@ import typer
 
 from apps import queries
 from apps.cli.roi_choice import Animal, Chosen, Params, Session, Trial_, chosen_segmentation
+from apps.counting import counted
 from apps.tables import as_json
 from pipeline.rois import rois_of_shapes
 from pipeline.rois.shape_files import NamedShapes, read_shapes
@@ -75,7 +76,9 @@ def draw(
     size = frame_shape(database, key)
     rois = rois_of_shapes(found.shapes, size, names=found.names, file=shapes.name)
     enter_rois(database, key, rois, params=params, motion=motion)
-    print(f"Entered {len(found.shapes)} ROIs; their traces are measured by: mesmerize work")
+    print(
+        f"Entered {counted(len(found.shapes), 'ROI')}; their traces are measured by: mesmerize work"
+    )
 
 
 @cli.command()
@@ -219,7 +222,7 @@ def tag(
     chosen = chosen_segmentation(animal, session, trial, params)
     wanted = {label: value for label, _, value in pairs}
     action = tag_rois(chosen.database, chosen.key, rois, wanted)
-    print(f"Tagged {len(set(rois))} ROIs (action {action}).")
+    print(f"Tagged {counted(len(set(rois)), 'ROI')} (action {action}).")
 
 
 @cli.command()

@@ -71,7 +71,7 @@ def edit(app, name, row, **values):
 def test_rois_are_filtered_and_paged(page):
     assert "500 ROIs** of 2 samples of 2 animals" in words(page)
     search(page, "animal_id = m1 and roi_id < 7")
-    assert "7 ROIs** of 1 samples of 1 animals" in words(page)
+    assert "7 ROIs** of 1 sample of 1 animal" in words(page)
     search(page, "roi_id > 1000")
     assert "0 ROIs** of 0 samples" in words(page)
 

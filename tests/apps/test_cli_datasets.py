@@ -26,7 +26,7 @@ def test_rois_are_filtered_and_kept(mesmerize, tmp_path):
     code, out, _ = mesmerize("datasets", "filter", "animal_id = m0 and roi_id < 5")
     assert code == 0
     assert out.splitlines()[0].split()[:3] == ["sample_id", "roi_id", "accepted"]
-    assert out.splitlines()[-1] == "5 ROIs of 1 samples of 1 animals"
+    assert out.splitlines()[-1] == "5 ROIs of 1 sample of 1 animal"
 
     assert mesmerize("datasets", "new", "few", "roi_id < 5")[1].endswith("holds 10 ROIs.\n")
     assert mesmerize("datasets", "new", "one", "animal_id = m1", "--from", "few")[0] == 0
