@@ -58,6 +58,8 @@ class Need(NamedTuple):
 
     memory_bytes: int
     disk_bytes: int
+    caiman: bool = False
+    """Whether it also needs an interpreter that has CaImAn."""
 
 
 class Refusal(NamedTuple):
@@ -89,7 +91,22 @@ class Budget:
         need = self.need(step, key)
         if need == Need(0, 0):
             return None
-        return self._memory_refusal(step, need, running) or self._disk_refusal(step, need, running)
+        return (
+            self._caiman_refusal(step, need)
+            or self._memory_refusal(step, need, running)
+            or self._disk_refusal(step, need, running)
+        )
+
+    def _caiman_refusal(self, step: str, need: Need) -> Refusal | None:
+        """Leave what needs CaImAn to a worker that has it; without one, the job says what lacks."""
+        if not need.caiman or self._database.settings.caiman_python is not None:
+            return None
+        others = self._database.worker.Worker() & {"has_caiman": True}
+        hosts = sorted(set(others.to_arrays("host")))
+        if not hosts:
+            return None
+        reason = f"{step} needs CaImAn, which is not here; it is left to {', '.join(hosts)}."
+        return Refusal(reason, is_final=False)
 
     def _memory_refusal(self, step: str, need: Need, running: list[Need]) -> Refusal | None:
         taken = sum(other.memory_bytes for other in running)
@@ -148,7 +165,8 @@ class Budget:
         if step == "segmentation":
             guest = self._guest_need(key, movie_bytes)
             sources_bytes = self._sources_bytes(key, found[0])
-            return Need(memory_bytes + guest.memory_bytes, sources_bytes + guest.disk_bytes)
+            disk_bytes = sources_bytes + guest.disk_bytes
+            return Need(memory_bytes + guest.memory_bytes, disk_bytes, guest.caiman)
         more = {"motion_correction": movie_bytes, "motion_preview": VIDEO_BYTES}
         return Need(memory_bytes, images_bytes + more.get(step, 0))
 
@@ -169,7 +187,8 @@ class Budget:
         method = find_method((tasks * self._database.roi.SegmentationParams).fetch1("method"))
         if not method.is_guest:
             return Need(0, 0)
-        return Need(GUEST_BYTES + int(method.movie_copies * movie_bytes), FILES * movie_bytes)
+        guest_bytes = GUEST_BYTES + int(method.movie_copies * movie_bytes)
+        return Need(guest_bytes, FILES * movie_bytes, caiman=True)
 
     def _sources_bytes(self, key: dict[str, Any], facts: dict[str, Any]) -> int:
         """Return what the traces of as many cells take as fit into a frame, and the background."""

@@ -45,6 +45,7 @@ def register(database: Database, *, slots: int, memory_bytes: int) -> str:
         "slots": slots,
         "beat_s": database.settings.workers.beat_s,
         "memory_bytes": memory_bytes,
+        "has_caiman": database.settings.caiman_python is not None,
     }
     patiently(database, lambda: database.worker.Worker().insert1(row, skip_duplicates=True))
     return str(row["worker_id"])

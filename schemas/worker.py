@@ -21,6 +21,7 @@ class Worker(dj.Manual):
     slots : int16                     # jobs at once
     beat_s : float64                  # it promises to beat at least so often
     memory_bytes : int64              # what its machine has for jobs
+    has_caiman=0 : bool               # an interpreter with CaImAn is named there
     says="" : varchar(1000)           # why it waits
     started=CURRENT_TIMESTAMP(3) : datetime(3)
     beat=CURRENT_TIMESTAMP(3) : datetime(3)  # last sign of life, of the server's clock

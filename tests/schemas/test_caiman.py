@@ -1,5 +1,7 @@
 """A parameter set of the method 'caiman' gives the same rows as the others."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -7,6 +9,7 @@ from scipy import sparse
 from pipeline.extraction.caiman_engine import CaimanParams
 from pipeline.simulate import match_rois
 from populate_workers.budget import GUEST_BYTES, Budget
+from populate_workers.liveness import register
 from schemas.params import add_params
 from schemas.roi import submit_segmentation
 from schemas.settings import CAIMAN_VARIABLE
@@ -76,3 +79,21 @@ def test_its_memory_and_its_files_are_counted(asked, run_all):
     extra = needs["caiman"].memory_bytes - needs["default"].memory_bytes
     assert extra == GUEST_BYTES + 4 * movie_bytes
     assert needs["caiman"].disk_bytes - needs["default"].disk_bytes == 2 * movie_bytes
+
+
+def test_a_worker_without_caiman_leaves_it_to_one_that_has_it(asked, run_all):
+    lab, _ = asked
+    run_all(lab)
+    named = (lab.roi.SegmentationTask * lab.roi.SegmentationParams) & {"name": "caiman"}
+    row = named.fetch1()
+    key = {name: row[name] for name in lab.roi.SegmentationTask().primary_key}
+    plain = Budget(replace(lab, settings=replace(lab.settings, caiman_python=None)))
+    assert plain.why_not("segmentation", key, []) is None  # the job itself says what lacks
+
+    register(lab, slots=1, memory_bytes=1 << 30)
+
+    refusal = plain.why_not("segmentation", key, [])
+    assert not refusal.is_final
+    assert "needs CaImAn, which is not here; it is left to" in refusal.reason
+    assert Budget(lab).why_not("segmentation", key, []) is None
+    assert plain.why_not("motion_correction", key, []) is None
