@@ -8,8 +8,8 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from pipeline.extraction.scratch import put_aside
 from pipeline.extraction.sources import Sources
+from pipeline.scratch import put_aside
 
 CHUNK_VALUES = 1 << 18
 TRACES = ("raw", "denoised", "dff", "spikes")
@@ -44,16 +44,8 @@ def save_sources(sources: Sources, folder: Path) -> None:
         for part in ("data", "indices", "indptr"):
             arrays[f"background_spatial_{part}"] = getattr(spatial, part)
     for name, array in arrays.items():
-        group.create_array(name, data=array, chunks=_chunks(array))
-        put_aside(array)
-    denoised = sources.denoised
-    raw = group.create_array(
-        "raw", shape=denoised.shape, dtype=denoised.dtype, chunks=_chunks(denoised)
-    )
-    for start in range(0, len(denoised), raw.chunks[0]):
-        rows = slice(start, start + raw.chunks[0])
-        raw[rows] = denoised[rows] + sources.residuals[rows]
-        put_aside(denoised, sources.residuals)
+        _write(group, name, array)
+    _write(group, "raw", sources.denoised, sources.residuals)
 
 
 def read_traces(folder: Path) -> Iterator[dict[str, NDArray[np.float32]]]:
@@ -77,6 +69,16 @@ def read_traces(folder: Path) -> Iterator[dict[str, NDArray[np.float32]]]:
         block = {name: array[start : start + chunk_rois] for name, array in arrays.items()}
         for row in range(len(block["raw"])):
             yield {name: traces[row] for name, traces in block.items()}
+
+
+def _write(group: Any, name: str, *terms: NDArray[Any]) -> None:
+    """Write the sum of arrays, of which a chunk is read at a time."""
+    first, chunks = terms[0], _chunks(terms[0])
+    array = group.create_array(name, shape=first.shape, dtype=first.dtype, chunks=chunks)
+    for start in range(0, len(first), chunks[0]):
+        rows = slice(start, start + chunks[0])
+        array[rows] = sum((term[rows] for term in terms[1:]), first[rows])
+        put_aside(*terms)
 
 
 def _chunks(array: NDArray[Any]) -> tuple[int, ...]:

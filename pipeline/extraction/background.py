@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from pipeline.extraction.field import Field
+from pipeline.extraction.long_traces import around_mean, mean_of_rows, products
+from pipeline.scratch import by_frames, some_frames
 
 BLOCK_GSIGS = 2.5
 """Side of a block, in half-sizes of a cell."""
@@ -119,11 +121,14 @@ def without_noise(courses: NDArray[np.float32], gnb: int | None) -> NDArray[np.f
     """
     if gnb is None or gnb > len(courses):
         return courses
-    mean = courses.mean(axis=1, keepdims=True)
-    centred = (courses - mean).astype(np.float64)
-    _, images = np.linalg.eigh(centred @ centred.T)
+    mean = mean_of_rows(courses, np.float32)[:, np.newaxis]
+    centred = around_mean(courses)
+    _, images = np.linalg.eigh(products(centred, centred))
     leading = images[:, len(courses) - gnb + 1 :]
-    return np.asarray(mean + leading @ (leading.T @ centred), np.float32)
+    return by_frames(
+        (mean + leading @ (leading.T @ centred[:, frames]) for frames in some_frames(centred)),
+        courses.shape,
+    )
 
 
 def at_entries(

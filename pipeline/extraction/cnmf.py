@@ -21,10 +21,10 @@ from pipeline.blocks import DEFAULT_MEMORY_BYTES, DEFAULT_THREADS, Progress, no_
 from pipeline.extraction.cell_size import for_movie
 from pipeline.extraction.collect import collect_sources, field_of
 from pipeline.extraction.known import check_seeds, usable_seeds
+from pipeline.extraction.long_traces import at_kept, chosen_rows
 from pipeline.extraction.merging import merge_components
 from pipeline.extraction.params import CnmfParams
 from pipeline.extraction.processes import reach_of
-from pipeline.extraction.scratch import ScratchFrames
 from pipeline.extraction.seeding import enlarged, find_seeds, stretched
 from pipeline.extraction.sources import Sources
 from pipeline.extraction.spatial import dilated, update_footprints
@@ -33,6 +33,7 @@ from pipeline.extraction.suitability import check_kept, check_movie
 from pipeline.extraction.survey import Grid, Survey, plan_grid, survey_movie
 from pipeline.extraction.temporal import Traces, autoregressive, update_traces
 from pipeline.movie import Movie
+from pipeline.scratch import ScratchFrames
 
 REFINEMENTS = 2
 PROCESS_REFINEMENTS = 4
@@ -205,7 +206,8 @@ def _at_frames(calcium: NDArray[np.float32], grid: Grid, stream: Stream) -> NDAr
     if calcium.shape[1] == n_kept:
         return calcium
     n_frames = stream.movie.n_frames
-    return stretched(calcium, bin_frames=grid.bin_frames, n_frames=n_frames)[:, stream.kept]
+    on_all = stretched(calcium, bin_frames=grid.bin_frames, n_frames=n_frames)
+    return at_kept(on_all, stream.kept)
 
 
 def _traces(
@@ -243,6 +245,6 @@ def _refined(model: Model, stream: Stream, survey: Survey, params: CnmfParams) -
     footprints = sparse.csc_array(footprints[:, alive])
     near = reach_of(footprints, field_of(survey, stream, params)) if params.of_processes else None
     footprints, calcium = merge_components(
-        footprints, calcium[alive], merge_corr=params.merge_corr, reach=near
+        footprints, chosen_rows(calcium, alive), merge_corr=params.merge_corr, reach=near
     )
     return Model(footprints=footprints, calcium=calcium)

@@ -8,8 +8,8 @@ from pipeline.extraction.background import LocalBackground, at_entries
 from pipeline.extraction.dff import delta_f_over_f
 from pipeline.extraction.evaluation import active_frames, judge, measure, measure_shapes, too_large
 from pipeline.extraction.field import Field
+from pipeline.extraction.long_traces import mean_of_rows, on_all_frames, products
 from pipeline.extraction.params import CnmfParams
-from pipeline.extraction.scratch import mean_of_rows, on_all_frames, scratch_array, some_rows
 from pipeline.extraction.seeding import averaged
 from pipeline.extraction.shadows import find_shadows
 from pipeline.extraction.sources import Background, Sources
@@ -17,6 +17,7 @@ from pipeline.extraction.spatial import dilated
 from pipeline.extraction.stream import Stream
 from pipeline.extraction.survey import Survey
 from pipeline.extraction.temporal import Traces
+from pipeline.scratch import by_rows, scratch_array, some_rows
 
 
 def field_of(survey: Survey, stream: Stream, params: CnmfParams) -> Field:
@@ -60,7 +61,7 @@ def collect_sources(
     return Sources(
         footprints=footprints,
         denoised=on_all_frames(traces.denoised, survey.kept),
-        residuals=on_all_frames(_residuals(traces), survey.kept),
+        residuals=on_all_frames(residuals_of(traces), survey.kept),
         spikes=on_all_frames(traces.spikes, survey.kept),
         dff=on_all_frames(dff.dff, survey.kept),
         background=_background(footprints, traces.denoised, traces.courses, survey),
@@ -106,17 +107,13 @@ def _images_of_active(
         for values in (traces.calcium, traces.denoised, traces.courses.courses)
     )
     active = active_frames(calcium)
-    weights = active.T.astype(np.float64)
-    by_cell = denoised @ weights
+    by_cell = products(denoised, active)
     np.fill_diagonal(by_cell, 0)
-    elsewhere = at_entries(traces.courses.spread, support, courses @ weights)
+    elsewhere = at_entries(traces.courses.spread, support, products(courses, active))
     elsewhere += at_entries(sparse.csr_array(footprints), support, by_cell)
     return coarse.weigh(support, active, phase="evaluation") - elsewhere
 
 
-def _residuals(traces: Traces) -> NDArray[np.float32]:
+def residuals_of(traces: Traces) -> NDArray[np.float32]:
     """Return what denoising takes off, ``(n_rois, n_kept)``."""
-    residuals = scratch_array(traces.raw.shape)
-    for rows in some_rows(residuals, traces.raw, traces.denoised):
-        residuals[rows] = traces.raw[rows] - traces.denoised[rows]
-    return residuals
+    return by_rows(np.subtract, traces.raw, traces.denoised)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, percentile_filter
 
-from pipeline.extraction.scratch import put_aside, scratch_array
+from pipeline.scratch import put_aside, scratch_array
 
 N_LEVELS = 1000
 SPREAD_OF_QUARTILES = 1.34

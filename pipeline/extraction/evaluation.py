@@ -12,10 +12,10 @@ from scipy.ndimage import uniform_filter1d
 from pipeline.extraction.deconvolution import time_constants_of
 from pipeline.extraction.dff import Dff
 from pipeline.extraction.params import CnmfParams
-from pipeline.extraction.scratch import some_rows
 from pipeline.extraction.sources import Quality
 from pipeline.extraction.temporal import Traces
 from pipeline.rois import solidity
+from pipeline.scratch import by_rows, some_rows
 
 ACTIVE_PERCENTILE = 98
 """Frames in which the calcium of a component exceeds this percentile count as active."""
@@ -158,8 +158,11 @@ def transient_snr(
 
 def active_frames(calcium: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return weights that average the active frames minus the mean, ``(n_rois, n_frames)``."""
-    if not calcium.size:
-        return calcium
+    return by_rows(_weights_of_active, calcium) if calcium.size else calcium
+
+
+def _weights_of_active(calcium: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the weights of some components, ``(n_rois, n_frames)``."""
     limit = np.percentile(calcium, ACTIVE_PERCENTILE, axis=1, keepdims=True)
     active = (calcium >= limit) & (calcium > 0)
     count = active.sum(axis=1, keepdims=True)

@@ -24,17 +24,14 @@ from pipeline.extraction.temporal import Denoise, autoregressive
 from pipeline.movie import Movie
 from pipeline.rois.neuropil import mean_traces, surrounds
 from pipeline.rois.shape import solidity
+from pipeline.scratch import by_rows, portions, put_aside, scratch_array
 
 HALF = 0.5
 MIN_FRAMES = 3
 
 
 class _Taken(NamedTuple):
-    """A trace taken apart, each part on all frames, NaN where the trace has none."""
-
-    denoised: NDArray[np.float32]
-    spikes: NDArray[np.float32]
-    dff: NDArray[np.float32]
+    """Numbers of a trace that was taken apart."""
 
     snr: float
     noise: float
@@ -173,33 +170,38 @@ def sources_of_traces(
         All accepted. Without a ``background`` it is the neuropil times its coefficient, and is
         subtracted from the raw trace.
     """
-    raw = np.array(traces["raw"], np.float32)
+    raw = np.asarray(traces["raw"], np.float32)
     neuropil = traces.get("neuropil")
-    under = np.zeros_like(raw)
+    neuropil = None if neuropil is None else np.asarray(neuropil, np.float32)
     if "background" in traces:
         under = np.asarray(traces["background"], np.float32)
     elif neuropil is not None:
         # a ROI without room for a ring keeps its light
-        under = np.nan_to_num(params.neuropil_coefficient * np.asarray(neuropil, np.float32), nan=0)
-        raw = raw - under
+        under = by_rows(
+            lambda some: np.nan_to_num(params.neuropil_coefficient * some, nan=0), neuropil
+        )
+        raw = by_rows(np.subtract, raw, under)
+    else:
+        under = scratch_array(raw.shape)
     n_frames = raw.shape[1]
     decay_frames = params.decay_time_s * rate_hz
     denoise = autoregressive(order=params.p, decay_frames=decay_frames, n_frames=n_frames)
 
-    def work(roi: int) -> _Taken:
-        return _take_apart(raw[roi], under[roi], denoise, params, rate_hz)
+    final = {name: scratch_array(raw.shape) for name in ("denoised", "spikes", "dff")}
 
-    taken = map_items(work, range(len(raw)), threads=threads)
-    final = {
-        name: np.asarray(
-            traces.get(name, [getattr(each, name) for each in taken]), np.float32
-        ).reshape(raw.shape)
-        for name in ("denoised", "spikes", "dff")
-    }
+    def work(roi: int) -> _Taken:
+        out = {name: part[roi] for name, part in final.items()}
+        return _take_apart(raw[roi], under[roi], denoise, params, rate_hz, out)
+
+    taken: list[_Taken] = []
+    for part in portions(range(len(raw)), n_frames=n_frames):
+        taken += map_items(work, part, threads=threads)
+        put_aside(raw, under, *final.values())
+    final |= {name: np.asarray(traces[name], np.float32) for name in final.keys() & traces.keys()}
     return Sources(
         footprints=footprints,
         denoised=final["denoised"],
-        residuals=raw - final["denoised"],
+        residuals=by_rows(np.subtract, raw, final["denoised"]),
         spikes=final["spikes"],
         dff=final["dff"],
         background=Background(np.zeros((footprints.shape[0], 0), np.float32), raw[:0]),
@@ -209,7 +211,7 @@ def sources_of_traces(
         dff_window_frames=min(n_frames, max(1, round(params.dff_window_s * rate_hz))),
         frame_shape=frame_shape,
         under=under if neuropil is not None or "background" in traces else None,
-        neuropil=None if neuropil is None else np.asarray(neuropil, np.float32),
+        neuropil=neuropil,
     )
 
 
@@ -219,12 +221,19 @@ def _take_apart(
     denoise: Denoise,
     params: ManualParams,
     rate_hz: float,
+    out: Mapping[str, NDArray[np.float32]],
 ) -> _Taken:
-    """Deconvolve one trace, and take its dF/F, in the frames in which it is finite."""
+    """Deconvolve one trace, and take its dF/F, in the frames in which it is finite.
+
+    They are written to ``out``, NaN in the other frames.
+    """
     finite = np.isfinite(raw)
+    for trace in out.values():
+        trace[~finite] = np.nan
     if finite.sum() < MIN_FRAMES:
-        nothing = np.full(raw.shape, np.nan, np.float32)
-        return _Taken(nothing, nothing, nothing, *(np.nan,) * 6)
+        for trace in out.values():
+            trace[:] = np.nan
+        return _Taken(*(np.nan,) * 6)
     values = raw[finite].astype(np.float64)
     part = denoise(values, None)
     dff = delta_f_over_f(
@@ -240,10 +249,10 @@ def _take_apart(
         window_frames=max(1, math.ceil(params.decay_time_s * rate_hz)),
     )
     decay, rise = time_constants_of(part.fit.coefficients)
+    out["denoised"][finite] = part.calcium + part.slow
+    out["spikes"][finite] = part.spikes
+    out["dff"][finite] = dff.dff[0]
     return _Taken(
-        denoised=_on_all(part.calcium + part.slow, finite),
-        spikes=_on_all(part.spikes, finite),
-        dff=_on_all(dff.dff[0], finite),
         snr=float(snr[0]),
         noise=part.fit.noise,
         baseline=part.fit.baseline,
@@ -251,13 +260,6 @@ def _take_apart(
         rise_time_s=rise / rate_hz,
         dff_percentile=float(dff.percentile[0]),
     )
-
-
-def _on_all(values: NDArray[np.float32], finite: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Return values of some frames on all frames, NaN elsewhere."""
-    full = np.full(finite.shape, np.nan, np.float32)
-    full[finite] = values
-    return full
 
 
 def _quality(

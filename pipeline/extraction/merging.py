@@ -6,6 +6,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from pipeline.extraction.spatial import ones
+from pipeline.scratch import by_rows, portions, put_aside, scratch_array, some_rows
 
 MIN_OVERLAP = 0.02
 """Cosine of two footprints from which on they may be parts of one cell."""
@@ -55,7 +56,7 @@ def merge_components(
         rows, cols = np.append(rows, met.row[follows]), np.append(cols, met.col[follows])
     graph = sparse.csr_array((np.ones(rows.size), (rows, cols)), shape=alike.shape)
     n_groups, group = connected_components(graph, directed=False)
-    weight = np.linalg.norm(calcium, axis=1) * norm
+    weight = _norms(calcium) * norm
     share = weight / np.maximum(np.bincount(group, weight)[group], 1e-30)
     member = sparse.csc_array(
         (np.ones(group.size, np.float32), (np.arange(group.size), group)),
@@ -63,14 +64,43 @@ def merge_components(
     )
     by_trace = sparse.diags_array(share.astype(np.float32))
     merged = sparse.csc_array(footprints @ by_trace @ member)
-    return merged, np.asarray(member.T @ (by_trace @ calcium), np.float32)
+    weights = sparse.csr_array(member.T @ by_trace)
+    weights.sort_indices()
+    return merged, _sums(weights, calcium)
 
 
 def _correlation(
     traces: NDArray[np.float32], one: NDArray[np.integer], other: NDArray[np.integer]
 ) -> NDArray[np.float64]:
     """Return the correlation of pairs of traces, 0 where one is constant."""
+    unit = by_rows(_of_length_one, traces)
+    corr = np.empty(one.size)
+    for pairs in portions(range(one.size), n_frames=traces.shape[1]):
+        for pair in pairs:
+            corr[pair] = unit[one[pair]] @ unit[other[pair]]
+        put_aside(unit)
+    return corr
+
+
+def _of_length_one(traces: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return traces around their mean, with a sum of squares of 1 or, where constant, 0."""
     centred = traces - traces.mean(axis=1, keepdims=True)
     norm = np.linalg.norm(centred, axis=1, keepdims=True)
-    unit = np.divide(centred, norm, out=np.zeros_like(centred), where=norm > 0)
-    return np.array([unit[i] @ unit[j] for i, j in zip(one, other, strict=True)])
+    return np.asarray(np.divide(centred, norm, out=np.zeros_like(centred), where=norm > 0))
+
+
+def _norms(traces: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the square root of the sum of squares of each trace, ``(n_rois,)``."""
+    norms = np.empty(len(traces), np.float32)
+    for rows in some_rows(traces):
+        norms[rows] = np.linalg.norm(traces[rows], axis=1)
+    return norms
+
+
+def _sums(weights: sparse.csr_array, traces: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return ``weights @ traces``, of which few rows are read at a time."""
+    sums = scratch_array((weights.shape[0], traces.shape[1]))
+    for rows in some_rows(sums):
+        sums[rows] = weights[rows] @ traces
+        put_aside(traces)
+    return sums

@@ -14,8 +14,8 @@ from pipeline.blocks import (
     map_blocks,
     no_progress,
 )
-from pipeline.extraction.scratch import put_aside
 from pipeline.movie import Movie
+from pipeline.scratch import put_aside
 
 MAX_BLOCK_BYTES = 32_000_000
 """Of the movie as it is stored; in shorter blocks, more of them hold no extreme and are not read.

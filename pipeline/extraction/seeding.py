@@ -13,14 +13,15 @@ from pipeline.extraction.background import find_blocks, median_courses, without_
 from pipeline.extraction.blobs import noise_of, seed_images
 from pipeline.extraction.deconvolution import slow_basis
 from pipeline.extraction.field import Field
+from pipeline.extraction.long_traces import chosen_rows
 from pipeline.extraction.params import CnmfParams
 from pipeline.extraction.processes import find_processes
-from pipeline.extraction.scratch import scratch_array, some_rows
 from pipeline.extraction.spatial import dilated, from_columns, update_footprints
 from pipeline.extraction.stream import Stream
 from pipeline.extraction.survey import Grid, Survey
 from pipeline.extraction.temporal import above_median, update_traces
 from pipeline.movie import Movie
+from pipeline.scratch import scratch_array, some_rows
 
 MAX_ROUNDS = 5
 FIRST_BLOCK_GSIGS = 3.0
@@ -254,4 +255,4 @@ def _refined(
         in_pieces=params.of_processes,
     )
     alive = np.diff(footprints.indptr) > 0
-    return Seeds(sparse.csc_array(footprints[:, alive]), calcium[alive])
+    return Seeds(sparse.csc_array(footprints[:, alive]), chosen_rows(calcium, alive))

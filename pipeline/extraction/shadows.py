@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from pipeline.extraction.field import Field
-from pipeline.extraction.scratch import some_rows
+from pipeline.scratch import some_rows
 
 MAX_GSIGS = 1.4
 """Distance of the centres below which a component lies within another, in half-sizes of a cell."""

@@ -11,7 +11,9 @@ from scipy import ndimage, sparse
 
 from pipeline.extraction.background import LocalBackground, at_entries
 from pipeline.extraction.field import Field
+from pipeline.extraction.long_traces import around_mean, products
 from pipeline.extraction.stream import Stream
+from pipeline.scratch import by_rows
 
 SWEEPS = 5
 MIN_WEIGHT_SIGMAS = 2.0
@@ -96,13 +98,12 @@ def update_footprints(
         Footprints as `Sources` scales them, empty where nothing is left, and calcium.
     """
     # around its mean, calcium knows nothing of what is constant in a pixel
-    changes = calcium - calcium.mean(axis=1, keepdims=True)
+    changes = around_mean(calcium)
     local = stream.weigh(support, changes, phase="footprints")
     indptr, pixels = support.indptr.astype(np.int64), support.indices.astype(np.int64)
-    changes = changes.astype(np.float64)
-    gram = changes @ changes.T
+    gram = products(changes, changes)
     roi_of_entry = np.repeat(np.arange(len(calcium)), np.diff(indptr))
-    target = local - at_entries(background.spread, support, background.courses @ changes.T)
+    target = local - at_entries(background.spread, support, products(background.courses, changes))
     neighbours = sparse.csr_array(ones(support).T @ ones(support))
     weights = support.data.astype(np.float64)
     _descend(
@@ -148,7 +149,7 @@ def rescaled(
     power = np.asarray(footprints.power(2).sum(axis=0)).ravel()
     scale = np.divide(total, power, out=np.ones_like(total), where=power > 0)
     scaled = sparse.csc_array(footprints @ sparse.diags_array(scale)).astype(np.float32)
-    return scaled, (calcium / scale[:, np.newaxis]).astype(np.float32)
+    return scaled, by_rows(lambda some, by: some / by[:, np.newaxis], calcium, scale)
 
 
 def _pieces(pixels: NDArray[np.integer], frame_shape: tuple[int, ...]) -> NDArray[np.int64]:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from pipeline.blocks import Progress, frame_blocks, map_blocks
-from pipeline.extraction.scratch import put_aside, scratch_array
 from pipeline.movie import Movie
+from pipeline.scratch import by_frames, put_aside
 
 MAX_BLOCKS = 6
 """Blocks in memory; fixed, so that the blocks and the bits do not depend on the threads."""
@@ -24,9 +24,6 @@ MAX_BLOCK_BYTES = 32_000_000
 
 MAX_EXCESS = 1.25
 """A block that is so much larger than it should be is still taken, if it is a whole chunk."""
-
-PAGE_FRAMES = 1024
-"""Frames of a trace that a page of the memory holds."""
 
 Result = TypeVar("Result")
 
@@ -90,36 +87,33 @@ class Stream:
     def project(self, footprints: sparse.csc_array, *, phase: str) -> NDArray[np.float32]:
         """Return ``footprints.T @ movie`` for the kept frames, ``(n_rois, n_kept)``."""
         indptr, pixels, weights = _columns(footprints)
-        projected = scratch_array((footprints.shape[1], int(self.kept.sum())))
-        done = 0
-        for part in self.map(
-            lambda frames, block: _project(block, indptr, pixels, weights)[self.kept[frames]],
+        parts = self.map(
+            lambda frames, block: _project(block, indptr, pixels, weights)[self.kept[frames]].T,
             phase=phase,
-        ):
-            projected[:, done : done + len(part)] = part.T
-            if done // PAGE_FRAMES != (done + len(part)) // PAGE_FRAMES:
-                put_aside(projected)
-            done += len(part)
-        return projected
+        )
+        return by_frames(parts, (footprints.shape[1], int(self.kept.sum())))
 
     def weigh(
         self, support: sparse.csc_array, traces: NDArray[np.float32], *, phase: str
     ) -> NDArray[np.float64]:
         """Return ``movie.T @ traces.T`` at the pixels of the support, as ``support.data`` is."""
         indptr, pixels, _ = _columns(support)
-        by_frame = self._by_frame(traces)
+        kept_before = np.concatenate([[0], np.cumsum(self.kept)])
+
+        def by_frame(frames: slice) -> NDArray[np.float32]:
+            """Return traces as ``(n_frames, n_rois)``, 0 at the frames that are not kept."""
+            some = np.zeros((frames.stop - frames.start, len(traces)), np.float32)
+            there = slice(kept_before[frames.start], kept_before[frames.stop])
+            some[self.kept[frames]] = traces[:, there].T
+            put_aside(traces)
+            return some
+
         total = np.zeros(pixels.size)
         for part in self.map(
-            lambda frames, block: _weigh(block, by_frame[frames], indptr, pixels), phase=phase
+            lambda frames, block: _weigh(block, by_frame(frames), indptr, pixels), phase=phase
         ):
             total += part
         return total
-
-    def _by_frame(self, traces: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return traces of the kept frames as ``(n_frames, n_rois)``, 0 at the other frames."""
-        by_frame = np.zeros((self.kept.size, len(traces)), np.float32)
-        by_frame[self.kept] = traces.T
-        return by_frame
 
 
 def _columns(

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from pipeline.blocks import Progress
 from pipeline.extraction.params import CnmfParams
-from pipeline.extraction.scratch import put_aside, scratch_array
 from pipeline.extraction.stream import Stream
 from pipeline.movie import Movie
+from pipeline.scratch import put_aside, scratch_array
 
 MIN_KEPT_FRACTION = 0.9
 """A pixel that misses in more of the kept frames than the rest is left out."""

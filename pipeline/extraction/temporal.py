@@ -20,8 +20,8 @@ from pipeline.extraction.deconvolution import (
     slow_basis,
 )
 from pipeline.extraction.field import Field
-from pipeline.extraction.scratch import portions, put_aside, scratch_array, some_rows
 from pipeline.extraction.stream import Stream
+from pipeline.scratch import portions, put_aside, scratch_array, some_rows
 
 SWEEPS = 3
 

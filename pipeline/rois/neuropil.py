@@ -14,6 +14,7 @@ from pipeline.blocks import (
     no_progress,
 )
 from pipeline.movie import Movie
+from pipeline.scratch import by_frames
 
 GAP_PX = 2.0
 """Distance from the footprint at which the ring begins: light of the cell reaches beyond it."""
@@ -123,4 +124,4 @@ def mean_traces(
         movie.n_frames, frame_bytes=frame_bytes, memory_bytes=memory_bytes // (threads + 1)
     )
     parts = map_blocks(average, movie, blocks, threads=threads, phase="neuropil", progress=progress)
-    return np.concatenate(list(parts), axis=1)
+    return by_frames(parts, (masks.shape[1], movie.n_frames))

@@ -7,18 +7,16 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy import sparse
 
-from pipeline.extraction import CnmfParams, extract_sources, scratch
+from pipeline import scratch
 from pipeline.extraction.completion import complete_sources
-from pipeline.extraction.scratch import (
-    ScratchFrames,
-    mean_of_rows,
-    on_all_frames,
-    put_aside,
-    scratch_array,
-    some_rows,
-)
+from pipeline.extraction.long_traces import mean_of_rows, on_all_frames
+from pipeline.extraction.manual_params import ManualParams
+from pipeline.extraction.measured import measure_rois
+from pipeline.extraction.methods import find_method
 from pipeline.movie import Movie
+from pipeline.scratch import ScratchFrames, put_aside, scratch_array, some_rows
 
 
 def resident_kb():
@@ -94,37 +92,76 @@ class Repeated:
         self.frames, self.shape = frames, (n_frames, *frames.shape[1:])
 
     def __getitem__(self, frames):
+        if isinstance(frames, int):
+            return self.frames[frames % len(self.frames)]
         numbers = np.arange(*frames.indices(self.shape[0]))
         return self.frames[numbers % len(self.frames)]
 
 
-def lattice_movie(n_frames):
-    """Nine cells on a lattice, of which each has its own transients."""
+SIDE, APART, GSIG = 40, 8, 2
+CENTRES = [
+    (row, col) for row in range(APART // 2, SIDE, APART) for col in range(APART // 2, SIDE, APART)
+]
+
+MORE_BYTES = 4 * (4500 - 1500) * len(CENTRES)
+"""Of one trace of each cell; what is held of all cells would take this many times over."""
+
+
+def lattice(n_planes):
+    """Return how far the pixels of a frame lie from each of the cells, which fill all planes."""
+    rows, cols = np.indices((SIDE, SIDE))
+    away = np.array([np.hypot(rows - row, cols - col) for row, col in CENTRES])
+    return np.repeat(away[:, np.newaxis], n_planes, axis=1) if n_planes else away
+
+
+def lattice_movie(n_frames, *, rate_hz, n_planes):
+    """Cells on a lattice, of which each has its own transients."""
     rng = np.random.default_rng(3)
-    rows, cols = np.indices((60, 60))
-    frames = 50 + rng.normal(0, 2, (1000, 60, 60))
-    for cell in range(9):
-        away = np.hypot(rows - 10 - 20 * (cell // 3), cols - 10 - 20 * (cell % 3))
-        spikes = rng.random(1000) < 0.01
-        trace = np.convolve(spikes, np.exp(-np.arange(60) / 14))[:1000]
-        frames += 40 * trace[:, None, None] * np.exp(-((away / 4) ** 2) / 2)
-    return Movie(source=Repeated(frames.astype(np.float32), n_frames), rate_hz=20.0)
+    away = lattice(n_planes)
+    frames = 50 + rng.normal(0, 2, (1000, *away.shape[1:]))
+    decay = np.exp(-np.arange(60) / (0.7 * rate_hz))
+    for cell in np.exp(-((away / GSIG) ** 2) / 2):
+        trace = np.convolve(rng.random(1000) < 0.2 / rate_hz, decay)[:1000]
+        frames += 40 * np.multiply.outer(trace, cell)
+    return Movie(source=Repeated(frames.astype(np.float32), n_frames), rate_hz=rate_hz)
 
 
-def test_many_times_the_frames_take_the_same_memory(monkeypatch):
-    monkeypatch.setattr(scratch, "SMALLEST_BYTES", 50_000)
-    monkeypatch.setattr(scratch, "ROWS_BYTES", 400_000)
-    params, memory_bytes = CnmfParams(gsig_px=(4, 4)), 100_000_000
-    peaks, found = [], []
-    extract_sources(lattice_movie(300), params, memory_bytes=memory_bytes)  # compiles
-    for n_frames in (5000, 22_000):
-        movie = lattice_movie(n_frames)
+@pytest.mark.filterwarnings("ignore:the memory holds movie only in bins")
+@pytest.mark.parametrize(
+    ("method", "rate_hz", "n_planes"), [("cnmf", 20.0, 0), ("cnmfe", 20.0, 0), ("cnmf3d", 4.0, 2)]
+)
+def test_three_times_the_frames_take_the_same_memory(monkeypatch, method, rate_hz, n_planes):
+    monkeypatch.setattr(scratch, "SMALLEST_BYTES", 4096)
+    monkeypatch.setattr(scratch, "ROWS_BYTES", 100_000)
+    monkeypatch.setattr(scratch, "PAGE_FRAMES", 128)
+    away = lattice(n_planes)
+    method = find_method(method)
+    params = method.params(gsig_px=(1, GSIG, GSIG)[-away[0].ndim :])
+    masks = sparse.csc_array((away < 1.5 * GSIG).reshape(len(away), -1).T.astype(np.float32))
+    how = {"seeds": masks, "threads": 1, "memory_bytes": 60_000_000 if n_planes else 20_000_000}
+    peaks = []
+    for n_frames in (300, 1500, 4500):  # the first compiles
+        movie = lattice_movie(n_frames, rate_hz=rate_hz, n_planes=n_planes)
         tracemalloc.start()
-        sources = extract_sources(movie, params, memory_bytes=memory_bytes)
-        complete_sources(sources, movie, params, memory_bytes=memory_bytes)
+        sources = method.extract(movie, params, **how)
+        sources = complete_sources(sources, movie, params, threads=1, memory_bytes=5_000_000)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-        found.append(int(sources.accepted.sum()))
+        assert sources.accepted.sum() >= 0.7 * len(CENTRES)
 
-    assert found == [9, 9]
-    assert peaks[1] < 2.5 * peaks[0], peaks  # frames: 4.4 times as many
+    assert peaks[2] - peaks[1] < 1.5 * MORE_BYTES, peaks
+
+
+def test_measured_rois_of_a_long_movie_are_not_held(monkeypatch):
+    monkeypatch.setattr(scratch, "SMALLEST_BYTES", 4096)
+    monkeypatch.setattr(scratch, "ROWS_BYTES", 100_000)
+    masks = sparse.csc_array((lattice(0) < GSIG).reshape(len(CENTRES), -1).T.astype(np.float32))
+    peaks = []
+    for n_frames in (300, 1500, 4500):
+        movie = lattice_movie(n_frames, rate_hz=20.0, n_planes=0)
+        tracemalloc.start()
+        measure_rois(movie, ManualParams(), seeds=masks, threads=1, memory_bytes=5_000_000)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+
+    assert peaks[2] - peaks[1] < 0.5 * MORE_BYTES, peaks

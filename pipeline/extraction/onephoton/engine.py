@@ -14,6 +14,7 @@ from scipy import sparse
 
 from pipeline.blocks import DEFAULT_MEMORY_BYTES, DEFAULT_THREADS, Progress, no_progress
 from pipeline.extraction.known import check_seeds, usable_seeds
+from pipeline.extraction.long_traces import at_kept, chosen_rows
 from pipeline.extraction.merging import merge_components
 from pipeline.extraction.onephoton.params import CnmfeParams
 from pipeline.extraction.onephoton.results import collect_sources
@@ -24,6 +25,7 @@ from pipeline.extraction.seeding import enlarged, stretched
 from pipeline.extraction.sources import Sources
 from pipeline.extraction.spatial import dilated, update_footprints
 from pipeline.movie import Movie
+from pipeline.scratch import scratch_array
 
 REFINEMENTS = 2
 
@@ -105,7 +107,7 @@ def _at_frames(cells: Cells, task: Task) -> Cells:
         return cells
     bin_frames, n_frames = task.small.grid.bin_frames, task.movie.n_frames
     calcium = stretched(cells.calcium, bin_frames=bin_frames, n_frames=n_frames)
-    return cells._replace(calcium=calcium[:, task.kept])
+    return cells._replace(calcium=at_kept(calcium, task.kept))
 
 
 def _given(seeds: sparse.csc_array, task: Task) -> Cells:
@@ -114,7 +116,7 @@ def _given(seeds: sparse.csc_array, task: Task) -> Cells:
     It knows nothing of the cells yet; refining them fits it again, without them.
     """
     footprints = usable_seeds(seeds, task.field.usable)
-    cells = Cells(footprints, np.zeros((footprints.shape[1], int(task.kept.sum())), np.float32))
+    cells = Cells(footprints, scratch_array((footprints.shape[1], int(task.kept.sum()))))
     traces = task.traces(cells, task.stream(task.background(cells)))
     return cells._replace(calcium=traces.calcium)
 
@@ -134,7 +136,7 @@ def _refined(cells: Cells, task: Task) -> Cells:
     return Cells(
         *merge_components(
             sparse.csc_array(footprints[:, alive]),
-            calcium[alive],
+            chosen_rows(calcium, alive),
             merge_corr=task.params.merge_corr,
         )
     )

@@ -7,12 +7,14 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from pipeline.extraction.background import at_entries
+from pipeline.extraction.collect import residuals_of
 from pipeline.extraction.dff import delta_f_over_f
 from pipeline.extraction.evaluation import Verdict, active_frames, judge, measure, measure_shapes
+from pipeline.extraction.long_traces import at_kept, on_all_frames, products
 from pipeline.extraction.onephoton.asymmetry import trace_asymmetry
 from pipeline.extraction.onephoton.small import Cells
 from pipeline.extraction.onephoton.summary import Summary, summarise
-from pipeline.extraction.onephoton.task import Task, on_all_frames
+from pipeline.extraction.onephoton.task import Task
 from pipeline.extraction.seeding import averaged
 from pipeline.extraction.sources import Quality, Sources
 from pipeline.extraction.spatial import dilated
@@ -24,9 +26,6 @@ class Results(NamedTuple):
 
     traces: Traces
     """Of all components."""
-
-    denoised: NDArray[np.float32]
-    """Calcium plus baseline, ``(n_rois, n_kept)``."""
 
     images: NDArray[np.float64]
     """Of the active frames of each component on its support."""
@@ -45,7 +44,7 @@ def collect_sources(cells: Cells, task: Task, coarse: Task) -> Sources:
     traces, kept = found.traces, task.kept
     dff = delta_f_over_f(
         traces.raw,
-        found.summary.under_cells[:, kept],
+        at_kept(found.summary.under_cells, kept),
         window_frames=max(1, round(params.dff_window_s * rate_hz)),
         percentile=params.dff_percentile,
     )
@@ -59,8 +58,8 @@ def collect_sources(cells: Cells, task: Task, coarse: Task) -> Sources:
     verdict = _judged(quality, traces, task)
     return Sources(
         footprints=cells.footprints,
-        denoised=on_all_frames(found.denoised, kept),
-        residuals=on_all_frames(traces.raw - found.denoised, kept),
+        denoised=on_all_frames(traces.denoised, kept),
+        residuals=on_all_frames(residuals_of(traces), kept),
         spikes=on_all_frames(traces.spikes, kept),
         dff=on_all_frames(dff.dff, kept),
         background=found.summary.background,
@@ -80,7 +79,6 @@ def _measured(cells: Cells, task: Task, coarse: Task) -> Results:
     support = dilated(cells.footprints, task.field)
     return Results(
         traces=traces,
-        denoised=traces.denoised,
         images=_images_of_active(cells.footprints, support, traces, coarse, task.kept),
         support=support,
         summary=summarise(stream, task.small, cells.footprints, task.field),
@@ -128,6 +126,6 @@ def _of_others(
     active: NDArray[np.float32],
 ) -> NDArray[np.float64]:
     """Return what the other cells add to each cell's mean of its active frames."""
-    by_cell = denoised.astype(np.float64) @ active.T
+    by_cell = products(denoised, active)
     np.fill_diagonal(by_cell, 0)
     return at_entries(sparse.csr_array(footprints), support, by_cell)

@@ -23,6 +23,7 @@ from pipeline.extraction.onephoton.lattice import (
     subtract_interpolated,
 )
 from pipeline.extraction.stream import Stream
+from pipeline.scratch import put_aside
 
 MAX_FIT_FRAMES = 600
 """More frames do not make the weights of a ring better."""
@@ -127,6 +128,7 @@ class RingBackground:
     def without_cells(self, coarse: NDArray[np.float32], frames: slice) -> NDArray[np.float32]:
         """Return the means of blocks ``(n_images, n_blocks)`` without their level and cells."""
         cells = (self.coarse_footprints @ self.calcium[:, frames]).T
+        put_aside(self.calcium)
         return np.ascontiguousarray(coarse - self.coarse_level - cells)
 
     def prediction(self, frames: slice, images: NDArray[np.float32]) -> NDArray[np.float32]:

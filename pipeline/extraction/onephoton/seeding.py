@@ -8,6 +8,7 @@ from scipy import sparse
 
 from pipeline.blocks import Progress, no_progress
 from pipeline.extraction.field import Field
+from pipeline.extraction.long_traces import chosen_rows
 from pipeline.extraction.onephoton.images import SeedImages, pick_seeds, seed_images
 from pipeline.extraction.onephoton.params import CnmfeParams
 from pipeline.extraction.onephoton.ring import RingBackground, RingStream
@@ -171,4 +172,4 @@ def _refined(cells: Cells, stream: RingStream, small: SmallMovie) -> Cells:
         stream, support, traces.calcium, traces.courses, noise=small.noise
     )
     alive = np.diff(footprints.indptr) > 0
-    return Cells(sparse.csc_array(footprints[:, alive]), calcium[alive])
+    return Cells(sparse.csc_array(footprints[:, alive]), chosen_rows(calcium, alive))

@@ -10,6 +10,7 @@ from scipy import sparse
 
 from pipeline.blocks import Progress
 from pipeline.extraction.field import Field
+from pipeline.extraction.long_traces import around_mean, mean_of_rows
 from pipeline.extraction.onephoton.haze import find_haze
 from pipeline.extraction.onephoton.images import noise_of
 from pipeline.extraction.onephoton.lattice import Lattice, make_lattice
@@ -18,6 +19,7 @@ from pipeline.extraction.onephoton.ring import RingBackground, fit_gain, fit_rin
 from pipeline.extraction.suitability import check_kept, check_movie
 from pipeline.extraction.survey import Grid, Survey, survey_movie
 from pipeline.movie import Movie
+from pipeline.scratch import by_rows
 
 CELL_GSIGS = 4.0
 """Diameter of a cell, in half-sizes."""
@@ -126,8 +128,12 @@ class SmallMovie:
             return Cells(sparse.csc_array(mean @ cells.footprints), cells.calcium)
         starts = np.arange(0, cells.calcium.shape[1], grid.bin_frames)
         lengths = np.diff([*starts, cells.calcium.shape[1]])
-        calcium = np.add.reduceat(cells.calcium, starts, axis=1) / lengths
-        return Cells(sparse.csc_array(mean @ cells.footprints), calcium.astype(np.float32))
+        calcium = by_rows(
+            lambda some: np.add.reduceat(some, starts, axis=1) / lengths,
+            cells.calcium,
+            n_columns=len(starts),
+        )
+        return Cells(sparse.csc_array(mean @ cells.footprints), calcium)
 
     def enlarged(self, fitted: RingBackground, cells: Cells, field: Field) -> RingBackground:
         """Return a background of the small movie on the pixels and frames of the movie."""
@@ -254,7 +260,7 @@ def on_blocks(footprints: sparse.csc_array, lattice: Lattice) -> sparse.csr_arra
 
 def _flat_background(lattice: Lattice, mean: NDArray[np.float32], cells: Cells) -> RingBackground:
     """Return a background that does not fluctuate, given the mean of the movie and the cells."""
-    average = cells.calcium.mean(axis=1)
+    average = mean_of_rows(cells.calcium, np.float32)
     return RingBackground(
         haze=None,
         ring=None,
@@ -263,5 +269,5 @@ def _flat_background(lattice: Lattice, mean: NDArray[np.float32], cells: Cells) 
         gain=np.ones(mean.size, np.float32),
         coarse_level=lattice.means(mean[np.newaxis])[0],
         coarse_footprints=on_blocks(cells.footprints, lattice),
-        calcium=cells.calcium - average[:, np.newaxis],
+        calcium=around_mean(cells.calcium),
     )

@@ -12,6 +12,7 @@ from pipeline.extraction.onephoton.ring import MAX_FIT_FRAMES, RingBackground, R
 from pipeline.extraction.onephoton.small import SmallMovie
 from pipeline.extraction.sources import Background
 from pipeline.extraction.stream import Stream
+from pipeline.scratch import by_frames, by_rows, some_rows
 
 N_COURSES = 6
 """Background components that are stored: the mean image and the leading courses."""
@@ -70,18 +71,20 @@ def summarise(
         blocks = background.prediction(frames, block).T
         return np.concatenate([of_blocks @ blocks, images.T @ blocks])
 
-    courses = np.concatenate(list(plain.map(read, phase="background")), axis=1)
-    courses[:, ~stream.kept] = np.nan
-    n_rois = footprints.shape[1]
+    n_rois, n_frames = footprints.shape[1], stream.kept.size
+    shape = n_rois + images.shape[1], n_frames
+    courses = by_frames(plain.map(read, phase="background"), shape)
+    for rows in some_rows(courses):
+        courses[rows, ~stream.kept] = np.nan
     level = np.where(field.usable, background.level, 0)
     wide = np.where(field.usable[:, np.newaxis], spread @ images, 0)
     spatial = np.zeros((field.usable.size, N_COURSES), np.float32)
     spatial[:, 0], spatial[:, 1 : 1 + wide.shape[1]] = level, wide
-    temporal = np.zeros((N_COURSES, stream.kept.size), np.float32)
+    temporal = np.zeros((N_COURSES, n_frames), np.float32)
     temporal[0], temporal[1 : 1 + wide.shape[1]] = 1, courses[n_rois:]
     temporal[:, ~stream.kept] = np.nan
     return Summary(
-        (courses[:n_rois] + (under @ background.level)[:, np.newaxis]).astype(np.float32),
+        by_rows(np.add, courses[:n_rois], (under @ background.level)[:, np.newaxis]),
         Background(spatial, temporal),
     )
 

@@ -8,13 +8,14 @@ from numpy.typing import NDArray
 from pipeline.blocks import Progress
 from pipeline.extraction.cell_size import for_movie
 from pipeline.extraction.field import Field
+from pipeline.extraction.long_traces import mean_of_rows, on_all_frames
 from pipeline.extraction.onephoton.params import CnmfeParams
 from pipeline.extraction.onephoton.ring import RingBackground, RingStream
 from pipeline.extraction.onephoton.seeding import one_block
 from pipeline.extraction.onephoton.small import Cells, SmallMovie, prepare_small
-from pipeline.extraction.scratch import ScratchFrames
 from pipeline.extraction.temporal import Denoise, Traces, autoregressive, update_traces
 from pipeline.movie import Movie
+from pipeline.scratch import ScratchFrames
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +93,8 @@ class Task:
 
     def background(self, cells: Cells) -> RingBackground:
         """Fit the background, given the cells, whose traces are of the kept frames."""
-        on_all = on_all_frames(cells.calcium, self.kept, missing=cells.calcium.mean(axis=1))
+        average = mean_of_rows(cells.calcium, np.float32)
+        on_all = on_all_frames(cells.calcium, self.kept, missing=average)
         full = Cells(cells.footprints, on_all)
         fitted = self.small.background(self.small.shrunk(full))
         return self.small.enlarged(fitted, full, self.field)
@@ -123,31 +125,3 @@ def prepare_task(
         memory_bytes=memory_bytes // 2,
         progress=progress,
     )
-
-
-def on_all_frames(
-    traces: NDArray[np.float32],
-    kept: NDArray[np.bool_],
-    *,
-    missing: NDArray[np.floating] | float = np.nan,
-) -> NDArray[np.float32]:
-    """Return traces of the kept frames on all frames.
-
-    Parameters
-    ----------
-    traces : array, (n_rois, n_kept)
-        Of the kept frames.
-    kept : array, (n_frames,)
-        Which frames they are.
-    missing : array, (n_rois,), or float
-        Stands in the other frames.
-
-    Returns
-    -------
-    array, (n_rois, n_frames)
-        In float32.
-    """
-    full = np.empty((len(traces), kept.size), np.float32)
-    full[:, kept] = traces
-    full[:, ~kept] = np.broadcast_to(missing, len(traces))[:, np.newaxis]
-    return full

@@ -2,7 +2,7 @@
 
 Cells are sought in patches, so many that each fits the memory, and their traces and the background
 are taken from the whole volume, which is read in blocks of frames. Memory grows with neither the
-planes nor the frames, apart from the traces.
+planes nor the frames: long traces lie in temporary files.
 
 References
 ----------
@@ -21,6 +21,7 @@ from pipeline.blocks import DEFAULT_MEMORY_BYTES, DEFAULT_THREADS, Progress, no_
 from pipeline.extraction.cell_size import for_movie
 from pipeline.extraction.cnmf import Model, find_footprints, trace_sources
 from pipeline.extraction.known import check_seeds
+from pipeline.extraction.long_traces import at_kept, chosen_rows, joined_rows, on_all_frames
 from pipeline.extraction.merging import merge_components
 from pipeline.extraction.sources import Sources
 from pipeline.extraction.suitability import MIN_FRAMES, check_kept
@@ -67,7 +68,7 @@ def extract_sources_3d(
     threads : int
         Blocks worked on at once; the result has the same bits for any number.
     memory_bytes : int
-        Memory for frames; traces of the cells come on top.
+        Memory for frames; long traces lie in a temporary file.
     progress : callable
         Told the phase and how far it is; may raise to cancel.
 
@@ -116,7 +117,8 @@ def _extract_together(task: Task) -> Sources:
     survey = _joined_survey([each.survey for each in found], patches, task.movie.frame_shape)
     check_kept(task.movie, survey)
     footprints = sparse.csc_array(sparse.hstack([each.model.footprints for each in found]))
-    calcium = np.concatenate([each.model.calcium for each in found])[:, survey.kept]
+    calcium = joined_rows([each.model.calcium for each in found], task.movie.n_frames)
+    calcium = at_kept(calcium, survey.kept)
     del found
     if len(patches) > 1:  # a centre on a border may have been found from both sides
         footprints, calcium = merge_components(
@@ -151,8 +153,8 @@ def _search(part: Task, patch: Patch, frame_shape: tuple[int, ...]) -> Found:
     footprints = sparse.csc_array(
         (spread.data, pixels[spread.indices], spread.indptr), shape=(n_pixels, spread.shape[1])
     )
-    calcium = np.zeros((spread.shape[1], survey.kept.size), np.float32)
-    calcium[:, survey.kept] = model.calcium[owned]
+    own = chosen_rows(model.calcium, owned)
+    calcium = on_all_frames(own, survey.kept, missing=0.0)
     return Found(_statistics(survey), Model(footprints=footprints, calcium=calcium))
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from pipeline.extraction.cnmf import find_footprints, trace_sources
+from pipeline.extraction.long_traces import joined_rows
 from pipeline.extraction.sources import Background, Quality, Sources
 from pipeline.extraction.suitability import MIN_FRAMES
 from pipeline.extraction.survey import plan_grid, survey_movie
@@ -73,15 +74,16 @@ def _extract_plane(plane: Task) -> Sources | None:
 def _joined(by_plane: dict[int, Sources], frame_shape: tuple[int, ...]) -> Sources:
     """Return the components of all planes as those of a volume, plane after plane."""
     planes = list(by_plane.values())
+    n_frames = planes[0].denoised.shape[1]
     traces: dict[str, Any] = {
-        name: np.concatenate([getattr(each, name) for each in planes]) for name in TRACES
+        name: joined_rows([getattr(each, name) for each in planes], n_frames) for name in TRACES
     }
     backgrounds = {plane: each.background for plane, each in by_plane.items()}
     return Sources(
         footprints=_stacked({k: each.footprints for k, each in by_plane.items()}, frame_shape),
         background=Background(
             _stacked({k: each.spatial for k, each in backgrounds.items()}, frame_shape),
-            np.concatenate([each.temporal for each in backgrounds.values()]),
+            joined_rows([each.temporal for each in backgrounds.values()], n_frames),
         ),
         quality=Quality(*map(np.concatenate, zip(*(each.quality for each in planes), strict=True))),
         accepted=np.concatenate([each.accepted for each in planes]),

@@ -9,7 +9,7 @@ import mmap
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,9 @@ SMALLEST_BYTES = 2_000_000
 
 ROWS_BYTES = 8_000_000
 """Of the rows of an array that are worked on at once."""
+
+PAGE_FRAMES = 1024
+"""Frames of a trace that a page of the memory holds."""
 
 
 def scratch_array(shape: tuple[int, ...]) -> NDArray[np.float32]:
@@ -137,36 +140,67 @@ def portions(rows: Sequence[int], *, n_frames: int) -> Iterator[Sequence[int]]:
         yield rows[start : start + length]
 
 
-def mean_of_rows(traces: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the mean of each trace, ``(n_rows,)``."""
-    means = np.empty(len(traces))
-    for rows in some_rows(traces):
-        means[rows] = traces[rows].mean(axis=1, dtype=np.float64)
-    return means
-
-
-def on_all_frames(traces: NDArray[np.float32], kept: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Return traces of the kept frames on all frames, NaN where a frame was left out.
+def some_frames(*arrays: NDArray[Any]) -> Iterator[slice]:
+    """Yield the frames of arrays a few at a time, and put the arrays aside after each.
 
     Parameters
     ----------
-    traces : array, (n_rows, n_kept)
-        Returned as it is where all frames are kept.
-    kept : array, (n_frames,)
-        Which frames they are.
+    *arrays : array, (n_rows, n_frames)
+        All with as many frames.
+
+    Yields
+    ------
+    slice
+        Of frames.
+    """
+    n_rows, n_frames = sum(map(len, arrays)), arrays[0].shape[1]
+    pages = ROWS_BYTES // (4 * max(1, n_rows) * PAGE_FRAMES)
+    length = PAGE_FRAMES * max(1, pages)
+    for start in range(0, n_frames, length):
+        yield slice(start, min(start + length, n_frames))
+        put_aside(*arrays)
+
+
+def by_rows(
+    function: Callable[..., NDArray[Any]], *arrays: NDArray[Any], n_columns: int | None = None
+) -> NDArray[np.float32]:
+    """Return what a function makes of arrays, of which it is given a few rows at a time.
+
+    Each row that it returns comes from the same row of the arrays, the first of which is
+    ``(n_rows, n_frames)``; the result has ``n_columns``, if not as many as that.
+    """
+    width = arrays[0].shape[1] if n_columns is None else n_columns
+    out = scratch_array((len(arrays[0]), width))
+    for rows in some_rows(*arrays):
+        out[rows] = function(*(array[rows] for array in arrays))
+        put_aside(out)
+    return out
+
+
+def by_frames(parts: Iterable[NDArray[np.floating]], shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Return an array that is filled from the first frame to the last.
+
+    Parameters
+    ----------
+    parts : iterable of array, (n_rows, n_some)
+        Of the frames, in order.
+    shape : tuple of int
+        ``(n_rows, n_frames)``.
 
     Returns
     -------
     array, (n_rows, n_frames)
-        Of float32.
+        From `scratch_array`.
     """
-    if kept.all():
-        return np.ascontiguousarray(traces, np.float32)
-    full = scratch_array((len(traces), kept.size))
-    for rows in some_rows(full, traces):
-        full[rows, ~kept] = np.nan
-        full[rows, kept] = traces[rows]
-    return full
+    out = scratch_array(shape)
+    done = 0
+    for part in parts:
+        following = done + part.shape[1]
+        out[:, done:following] = part
+        if done // PAGE_FRAMES != following // PAGE_FRAMES:
+            put_aside(out)
+        done = following
+    return out
 
 
 def _reserve(file: int, n_bytes: int) -> None:
