@@ -17,7 +17,7 @@ from pipeline.extraction.params import CnmfParams
 from pipeline.extraction.sources import Sources
 from pipeline.extraction.suitability import check_movie
 from pipeline.extraction.volume import Cnmf3dParams, extract_sources_3d
-from pipeline.extraction.volume.task import check_volume
+from pipeline.extraction.volume.suitability import check_volume
 from pipeline.movie import Movie
 
 

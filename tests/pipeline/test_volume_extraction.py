@@ -9,9 +9,9 @@ import pytest
 from scipy import sparse
 
 from pipeline.extraction import Background
+from pipeline.extraction.patches import cut, plan_patches
 from pipeline.extraction.volume import Cnmf3dParams, extract_sources_3d
-from pipeline.extraction.volume.patches import cut, plan_patches
-from pipeline.extraction.volume.window import Window, pixels_of, window_of
+from pipeline.extraction.window import Window, pixels_of, window_of
 from pipeline.movie import Movie
 from pipeline.readers import open_movie
 from pipeline.simulate import VolumeParams, match_rois, simulate_volume, trace_correlations

@@ -7,19 +7,20 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from pipeline.extraction.cnmf import find_footprints, trace_sources
+from pipeline.extraction.factorisation import find_footprints, trace_sources
 from pipeline.extraction.long_traces import joined_rows
 from pipeline.extraction.sources import Background, Quality, Sources
 from pipeline.extraction.suitability import MIN_FRAMES
 from pipeline.extraction.survey import plan_grid, survey_movie
-from pipeline.extraction.volume.task import Task
-from pipeline.extraction.volume.window import Part
+from pipeline.extraction.task import Task
+from pipeline.extraction.volume.params import Cnmf3dParams
+from pipeline.extraction.window import Part
 
 TRACES = ("denoised", "residuals", "spikes", "dff", "under")
 """Arrays ``(n_rois, n_frames)`` of `Sources`."""
 
 
-def extract_planes(task: Task) -> Sources:
+def extract_planes(task: Task[Cnmf3dParams]) -> Sources:
     """Find the cells of each plane, and return them with the pixels of the volume.
 
     Parameters
@@ -52,7 +53,7 @@ def extract_planes(task: Task) -> Sources:
     return _joined(by_plane, task.movie.frame_shape)
 
 
-def _extract_plane(plane: Task) -> Sources | None:
+def _extract_plane(plane: Task[Cnmf3dParams]) -> Sources | None:
     """Find the cells of a plane; None: it has hardly a frame with a finite value."""
     params = plane.params.of_plane
     grid = plan_grid(plane.movie, params, memory_bytes=plane.memory_bytes)

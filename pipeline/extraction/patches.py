@@ -1,12 +1,12 @@
-"""How a volume is cut so that the search for cells fits the memory."""
+"""How frames are cut so that the search for cells fits the memory."""
 
 import math
 from itertools import product
 from typing import NamedTuple
 
+from pipeline.extraction.params import CnmfParams
 from pipeline.extraction.survey import BINNED_MOVIE_COPIES, SEED_GSIG_PX, SMALL_MOVIE_COPIES
-from pipeline.extraction.volume.params import Cnmf3dParams
-from pipeline.extraction.volume.window import Part, part_shape
+from pipeline.extraction.window import Part, part_shape
 from pipeline.movie import Movie
 
 OVERLAP_GSIGS = 3.0
@@ -20,7 +20,7 @@ SURVEY_BYTES = 160
 
 
 class Patch(NamedTuple):
-    """A part of the volume in which cells are sought by themselves."""
+    """A part of the frames in which cells are sought by themselves."""
 
     core: Part
     """Where it answers for the cells: every pixel lies in one core."""
@@ -29,14 +29,14 @@ class Patch(NamedTuple):
     """What it looks at: the core and the size of a cell around it."""
 
 
-def plan_patches(movie: Movie, params: Cnmf3dParams, *, memory_bytes: int) -> list[Patch]:
-    """Cut a volume into few patches of which each fits the memory, in bins of half a transient.
+def plan_patches(movie: Movie, params: CnmfParams, *, memory_bytes: int) -> list[Patch]:
+    """Cut frames into few patches of which each fits the memory, in bins of half a transient.
 
     Parameters
     ----------
     movie : Movie
-        ``(n_frames, n_planes, n_rows, n_cols)``, with a known rate.
-    params : Cnmf3dParams
+        ``(n_frames, [n_planes,] n_rows, n_cols)``, with a known rate.
+    params : CnmfParams
         Settings; an axis is cut where it is longest in half-sizes of a cell.
     memory_bytes : int
         Memory for the binned copies of a patch.
@@ -63,7 +63,28 @@ def plan_patches(movie: Movie, params: Cnmf3dParams, *, memory_bytes: int) -> li
     return cut(movie.frame_shape, counts, params)
 
 
-def cut(frame_shape: tuple[int, ...], counts: list[int], params: Cnmf3dParams) -> list[Patch]:
+def holds_transients(movie: Movie, params: CnmfParams, *, memory_bytes: int) -> bool:
+    """Return whether the memory holds whole frames in bins that are no longer than a transient.
+
+    Parameters
+    ----------
+    movie : Movie
+        With a known rate.
+    params : CnmfParams
+        Settings.
+    memory_bytes : int
+        Memory for the binned copies.
+    """
+    n_small = math.prod(
+        -(-length // max(1, round(gsig / SEED_GSIG_PX)))
+        for length, gsig in zip(movie.frame_shape, params.half_sizes_px, strict=True)
+    )
+    longest_bin = max(1, int(params.decay_time_s * movie.require_rate_hz()))
+    n_bins = math.ceil(movie.n_frames / longest_bin)
+    return 4 * SMALL_MOVIE_COPIES * n_bins * n_small <= memory_bytes
+
+
+def cut(frame_shape: tuple[int, ...], counts: list[int], params: CnmfParams) -> list[Patch]:
     """Cut each axis into as many equal parts, and look beyond each by the size of a cell."""
     along = []
     for length, count, gsig in zip(frame_shape, counts, params.half_sizes_px, strict=True):
@@ -79,7 +100,7 @@ def cut(frame_shape: tuple[int, ...], counts: list[int], params: Cnmf3dParams) -
     ]
 
 
-def _fits(patches: list[Patch], movie: Movie, params: Cnmf3dParams, memory_bytes: int) -> bool:
+def _fits(patches: list[Patch], movie: Movie, params: CnmfParams, memory_bytes: int) -> bool:
     """Return whether the largest patch, in bins of half a transient, fits the memory."""
     n_pixels = max(math.prod(part_shape(patch.seen)) for patch in patches)
     n_small = n_pixels / math.prod(
