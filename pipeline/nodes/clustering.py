@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from pipeline.blocks import map_items
 from pipeline.nodes.declaration import Node, Output, Result, check_fields, column, number, whole
 from pipeline.nodes.grouping import one_rate
 from pipeline.nodes.registry import register
@@ -31,8 +33,9 @@ class KShapeParams:
     tol: float = number(1e-6, 0, 1)
     """It ends when the mean squared distance falls by less."""
 
-    n_init: int = whole(1, 1, 1000)
-    """Attempts with other first centres; the best one counts."""
+    n_init: int = whole(5, 1, 1000)
+    """Attempts; the best one counts. The first begins with traces that differ much, the others
+    with any."""
 
     train_percent: float = number(100.0, 1, 100)
     """Part of the rows that the centres are made of; all rows get a cluster."""
@@ -96,11 +99,21 @@ def fit_shapes(values: NDArray[np.float64], params: KShapeParams) -> ShapeCluste
     train = values
     if n_train < len(values):
         train = values[np.sort(rng.choice(len(values), n_train, replace=False))]
-    attempts = (
-        cluster_shapes(train, params.n_clusters, rng=rng, max_iter=params.max_iter, tol=params.tol)
-        for _ in range(params.n_init)
-    )
-    best = min(attempts, key=lambda found: found.inertia)
+
+    def attempt(one: np.random.Generator) -> ShapeClusters:
+        return cluster_shapes(
+            train,
+            params.n_clusters,
+            rng=one,
+            max_iter=params.max_iter,
+            tol=params.tol,
+            spread=one is rng,
+        )
+
+    generators = [rng, *rng.spawn(params.n_init - 1)]
+    # the products are small: more threads for each of them cost more than they bring
+    with threadpool_limits(limits=1, user_api="blas"):
+        best = min(map_items(attempt, generators), key=lambda found: found.inertia)
     return best if n_train == len(values) else assign(values, best.centers)
 
 
@@ -154,7 +167,8 @@ class KShapeGridParams:
     """An attempt ends when the mean squared distance falls by less."""
 
     seed: int = whole(0, 0, LARGEST_SEED)
-    """Of the first attempt with each number; given to kshape, it makes the same clusters."""
+    """Of the first attempt with each number; given to kshape with ``n_init`` 1, it makes the same
+    clusters."""
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -185,7 +199,7 @@ def kshape_grid(params: KShapeGridParams, *, data: Transmission) -> Transmission
     for n_clusters in range(params.fewest_clusters, params.most_clusters + 1):
         for seed in range(params.seed, params.seed + params.trials):
             one = KShapeParams(
-                n_clusters=n_clusters, seed=seed, max_iter=params.max_iter, tol=params.tol
+                n_clusters=n_clusters, seed=seed, max_iter=params.max_iter, tol=params.tol, n_init=1
             )
             found = fit_shapes(values, one)
             used = len(np.unique(found.labels))
@@ -244,6 +258,7 @@ register(
             ),
             Result("centers", center_columns("_KSHAPE_CENTER", "", "time"), rows="new"),
         ),
+        version=2,
         nan="refuse",
         keeps_last_output=True,
     ),

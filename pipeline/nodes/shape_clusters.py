@@ -61,6 +61,7 @@ def cluster_shapes(
     rng: np.random.Generator,
     max_iter: int,
     tol: float,
+    spread: bool = True,
 ) -> ShapeClusters:
     """Return clusters of rows by the shape-based distance.
 
@@ -71,11 +72,14 @@ def cluster_shapes(
     n_clusters : int
         How many.
     rng : numpy.random.Generator
-        Chooses the first centres, each far from those before.
+        Chooses the first centres.
     max_iter : int
         Rounds at most.
     tol : float
         It ends when the inertia falls by less.
+    spread : bool
+        Whether each first centre lies far from those before, which finds clusters that are well
+        apart; False: any rows, which does better where one shape goes over into the next.
 
     Notes
     -----
@@ -89,7 +93,11 @@ def cluster_shapes(
     """
     spectra, n_padded = transform(unit_rows(values))
     rows = _Rows(unit_rows(values), spectra, n_padded)
-    best = assign(values, _first_centers(rows, values, n_clusters, rng), rows)
+    if spread:
+        first = _first_centers(rows, values, n_clusters, rng)
+    else:
+        first = values[rng.choice(len(values), n_clusters, replace=False)]
+    best = assign(values, first, rows)
     for _ in range(max_iter):
         labels = _without_empty(best, n_clusters)
         centers = np.array(
