@@ -2,26 +2,21 @@
 
 from typing import Any
 
+import datajoint as dj
 import pandas as pd
 
 from schemas.connection import Database
 from schemas.custom_columns import default_of, value_of
 from schemas.labels import CUSTOM_COLUMN, ROI_TAG_TYPE, STIMULUS_TYPE, labelled_rows
-from schemas.roi_columns import (
-    CUSTOM,
-    RECORDING,
-    STIMULUS,
-    TAG,
-    decided_verdicts,
-    newest_periods,
-)
-from schemas.roi_states import ROI, SEGMENTATION, current_tags
+from schemas.numbered_rows import newest_periods
+from schemas.roi_columns import CUSTOM, STIMULUS, TAG
+from schemas.roi_states import RECORDING, ROI, SEGMENTATION, current_tags, newest_rows
 
 TYPES = {"str": "str", "int": "Int64", "float": "float64", "bool": "boolean"}
 """Types of columns in which a value may be missing."""
 
-FEW = 50
-"""Of so many segmentations, rows are asked for by name; of more, all rows are fetched."""
+MANY = 2000
+"""Of so many ROIs, rows are asked for by name; of more, the rows of all are fetched."""
 
 
 def with_custom(database: Database, found: pd.DataFrame) -> pd.DataFrame:
@@ -103,7 +98,8 @@ def with_verdicts(database: Database, found: pd.DataFrame) -> pd.DataFrame:
     found : DataFrame
         With the key of a ROI in each row, and ``accepted`` and ``reason`` as they were computed.
     """
-    rows = _rows_of(decided_verdicts(database), found)
+    newest = newest_rows(database.curation.Action.Verdict(), ROI) & "state <> ''"
+    rows = _rows_of(newest.proj(verdict="state", verdict_reason="reason"), found)
     verdicts = {tuple(row[name] for name in ROI): row for row in rows}
     as_found = {True: "accepted", False: "rejected"}
     decided = [verdicts.get(key) for key in _keys(found, ROI)]
@@ -121,10 +117,19 @@ def with_verdicts(database: Database, found: pd.DataFrame) -> pd.DataFrame:
 
 
 def _rows_of(query: Any, found: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows of a query of the segmentations that were found."""
-    names = list(SEGMENTATION)
-    keys = found[names].drop_duplicates().to_dict("records")
-    return list((query & keys if len(keys) <= FEW else query).to_dicts()) if keys else []
+    """Return the rows of a query of the ROIs that were found, and perhaps of more."""
+    if len(found) > MANY:
+        return list(query.to_dicts())
+    keys = [
+        dj.AndList([dict(zip(SEGMENTATION, key, strict=True)), f"roi_id IN ({_listed(rois)})"])
+        for key, rois in found.groupby(list(SEGMENTATION))["roi_id"]
+    ]
+    return list((query & keys).to_dicts())
+
+
+def _listed(numbers: pd.Series) -> str:
+    """Return numbers in a list of SQL."""
+    return ", ".join(str(int(number)) for number in numbers)
 
 
 def _keys(found: pd.DataFrame, names: tuple[str, ...]) -> list[tuple[Any, ...]]:

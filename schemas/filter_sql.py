@@ -1,7 +1,7 @@
-"""A filter as a restriction: what DataJoint makes SQL of, and the server alone runs."""
+"""A filter as a restriction in SQL, which the server alone runs."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from pipeline.filters import (
     Value,
     write_pattern,
 )
+from schemas.numbered_rows import among
 
 HARMLESS = re.compile(r"[\w .,:=/+-]*")
 """Texts that SQL shows as they are; all others go as hexadecimal numbers, so they are only text."""
@@ -35,7 +36,10 @@ class Source(NamedTuple):
     """SQL of one value."""
 
     rows: Any = None
-    """The rows that hold the values, with the key of what is filtered; None: these themselves."""
+    """The rows that hold the values; None: those that are filtered themselves."""
+
+    key: tuple[str, ...] = ()
+    """Columns that tell of which of the filtered rows the values are."""
 
     default: str = ""
     """SQL of the value that counts where there is no row; empty: there is none."""
@@ -46,7 +50,7 @@ class Source(NamedTuple):
 
 def restriction(
     tree: Filter, sources: Mapping[str, Source], backend: str, *, negated: bool = False
-) -> Any:
+) -> str:
     """Return what restricts a query to the rows that a filter chooses.
 
     Parameters
@@ -62,21 +66,16 @@ def restriction(
 
     Returns
     -------
-    AndList, list, Not, str or query
-        For ``query & …``. Every condition in it is either true or false, never unknown as in
-        plain SQL: that is how a row without a value is among those that ``not`` chooses.
-
-    Notes
-    -----
-    The negation goes down to the conditions, because DataJoint's own negation of several
-    conditions together negates the first alone.
+    str
+        SQL. Every condition in it is either true or false, never unknown as in plain SQL: that is
+        how a row without a value is among those that ``not`` chooses.
     """
     match tree:
         case Not():
             return restriction(tree.part, sources, backend, negated=not negated)
         case All() | AnyOf():
             parts = [restriction(part, sources, backend, negated=negated) for part in tree.parts]
-            return dj.AndList(parts) if isinstance(tree, All) != negated else parts
+            return _every(parts) if isinstance(tree, All) != negated else _any(parts)
         case Condition():
             source = sources[tree.column]
             return _condition(tree, source, _Sql(backend, source), negated=negated)
@@ -96,36 +95,36 @@ def sql_literal(value: Value, backend: str) -> str:
     return sql.text(value) if isinstance(value, str) else sql.literal(value)
 
 
-def _condition(tree: Condition, source: Source, sql: "_Sql", *, negated: bool) -> Any:
+def _condition(tree: Condition, source: Source, sql: "_Sql", *, negated: bool) -> str:
     """Return the restriction of one condition."""
     test = sql.test(tree, source.value)
     if source.rows is None:
         return _either(test, negated=negated)
     if tree.operator == "missing" and not source.default:
-        present = (source.rows & dj.Not(test)).proj()
-        return _among(present, sql, negated=not negated)
-    found = _among((source.rows & test).proj(), sql, negated=negated)
+        return _either(sql.among(source.rows & dj.Not(test)), negated=not negated)
+    found = _either(sql.among(source.rows & test), negated=negated)
     if not source.default:
         return found
     by_default = _either(sql.test(tree, source.default), negated=negated)
-    there = _among(source.rows.proj(), sql, negated=not negated)
+    there = sql.among(source.rows)
     if negated:
-        return dj.AndList([found, [by_default, there]])
-    return [found, dj.AndList([by_default, there])]
+        return _every([found, _any([by_default, there])])
+    return _any([found, _every([by_default, _either(there, negated=True)])])
 
 
-def _among(rows: Any, sql: "_Sql", *, negated: bool) -> Any:
-    """Return that a key is one of those of a query, or is none of them."""
-    if negated or sql.is_mysql:
-        return _either(rows, negated=negated)
-    # PostgreSQL, which often has no statistics yet, else looks up the keys one by one; as a part
-    # of an OR, they are put into a table in memory once
-    return [rows, "FALSE"]
-
-
-def _either(condition: Any, *, negated: bool) -> Any:
+def _either(condition: str, *, negated: bool) -> str:
     """Return a condition, or its opposite."""
-    return dj.Not(condition) if negated else condition
+    return f"(NOT ({condition}))" if negated else f"({condition})"
+
+
+def _every(conditions: Sequence[str]) -> str:
+    """Return that all of the conditions hold."""
+    return f"({' AND '.join(conditions) or 'TRUE'})"
+
+
+def _any(conditions: Sequence[str]) -> str:
+    """Return that one of the conditions holds."""
+    return f"({' OR '.join(conditions) or 'FALSE'})"
 
 
 class _Sql:
@@ -133,6 +132,13 @@ class _Sql:
 
     def __init__(self, backend: str, source: Source) -> None:
         self.is_mysql, self.source = backend == "mysql", source
+
+    def among(self, rows: Any) -> str:
+        """Return SQL that a row is told of by some rows."""
+        names = self.source.key
+        quote = "`{}`" if self.is_mysql else '"{}"'
+        values = ", ".join(map(quote.format, names))
+        return among(values, rows, names, "mysql" if self.is_mysql else "postgresql")
 
     def test(self, tree: Condition, value: str) -> str:
         """Return SQL that is true or false of a value."""

@@ -3,14 +3,19 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-import datajoint as dj
-
 from pipeline.filters import Column, Kind
 from schemas.connection import Database
 from schemas.custom_columns import default_of
 from schemas.filter_sql import Source, sql_literal
 from schemas.labels import CUSTOM_COLUMN, ROI_TAG_TYPE, STIMULUS_TYPE, Key, labelled_rows
-from schemas.roi_states import RECORDING, current_tags, current_verdicts
+from schemas.numbered_rows import (
+    OF_ROI,
+    OF_SAMPLE,
+    newest_periods,
+    numbered,
+    tags_numbered,
+    verdicts_numbered,
+)
 
 OWN: Mapping[str, tuple[Kind, str]] = {
     "sample_id": ("text", "AnimalID-_-TrialID"),
@@ -75,19 +80,6 @@ def roi_columns(database: Database) -> Iterator[Found]:
     yield from _stimuli(database)
 
 
-def newest_periods(database: Database, *columns: str) -> Any:
-    """Return the query of the stimulus periods that count, with their names and more columns."""
-    maps = database.stimulus.StimulusMap
-    newest = dj.U(*RECORDING, "stimulus_type_id").aggr(maps(), version="MAX(version)")
-    # the largest version is a number of no lineage
-    return maps.Period.proj("name", *columns).restrict(newest, semantic_check=False)
-
-
-def decided_verdicts(database: Database) -> Any:
-    """Return the query of the ROIs of which people decided what they are."""
-    return current_verdicts(database) & "verdict <> ''"
-
-
 def quoting(database: Database) -> Any:
     """Return what quotes the name of a column for the server."""
     return database.connection.adapter.quote_identifier
@@ -107,22 +99,22 @@ def _own(database: Database, name: str, kind: Kind) -> Source:
 
 def _decided(database: Database) -> dict[str, Source]:
     """Return where the columns are that people decide: with them, or else as it was computed."""
-    quote, rows = quoting(database), decided_verdicts(database)
-    verdict, accepted = quote("verdict"), quote("accepted")
+    quote, rows = quoting(database), verdicts_numbered(database)
+    state, accepted, reason = map(quote, ("state", "accepted", "reason"))
     as_found = f"CASE WHEN {accepted} THEN 'accepted' ELSE 'rejected' END"
     return {
-        "state": Source("text", verdict, rows, as_found),
-        "accepted": Source("flag", f"({verdict} = 'accepted')", rows, accepted),
-        "reason": Source("text", quote("verdict_reason"), rows, quote("reason")),
+        "state": Source("text", state, rows, OF_ROI, as_found),
+        "accepted": Source("flag", f"({state} = 'accepted')", rows, OF_ROI, accepted),
+        "reason": Source("text", reason, rows, OF_ROI, reason),
     }
 
 
 def _tags(database: Database) -> Iterator[Found]:
     """Yield a column for each type of tags."""
     for row in labelled_rows(database, ROI_TAG_TYPE):
-        rows = current_tags(database) & _number(row, ROI_TAG_TYPE.number)
+        rows = tags_numbered(database) & _number(row, ROI_TAG_TYPE.number)
         column = Column(f"{TAG}{row['label']}", "text", "tag of the ROI")
-        yield Found(column, Source("text", quoting(database)("tag"), rows))
+        yield Found(column, Source("text", quoting(database)("tag"), rows, OF_ROI))
 
 
 def _custom(database: Database) -> Iterator[Found]:
@@ -130,21 +122,21 @@ def _custom(database: Database) -> Iterator[Found]:
     backend = database.connection.adapter.backend
     for row in labelled_rows(database, CUSTOM_COLUMN):
         kind, default = KINDS[row["kind"]], default_of(row)
-        rows = database.sample.SampleValue() & _number(row, CUSTOM_COLUMN.number)
+        values = database.sample.SampleValue() & _number(row, CUSTOM_COLUMN.number)
         literal = "" if default is None else sql_literal(default, backend)
         value = quoting(database)(f"{row['kind']}_value")
         yield Found(
             Column(f"{CUSTOM}{row['label']}", kind, "of the sample"),
-            Source(kind, value, rows, literal),
+            Source(kind, value, numbered(database, values), OF_SAMPLE, literal),
         )
 
 
 def _stimuli(database: Database) -> Iterator[Found]:
     """Yield a column for each stimulus type: the names of its stimuli in the recording."""
     for row in labelled_rows(database, STIMULUS_TYPE):
-        rows = newest_periods(database) & _number(row, STIMULUS_TYPE.number)
+        rows = numbered(database, newest_periods(database) & _number(row, STIMULUS_TYPE.number))
         column = Column(f"{STIMULUS}{row['label']}", "list", "stimuli in the recording")
-        yield Found(column, Source("list", quoting(database)("name"), rows))
+        yield Found(column, Source("list", quoting(database)("name"), rows, OF_SAMPLE))
 
 
 def _number(row: Key, name: str) -> Key:

@@ -1,6 +1,6 @@
 """The table of all ROIs of samples: filtered by the server, counted, and fetched."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import datajoint as dj
@@ -10,7 +10,9 @@ from pipeline.filters import All, Columns, Filter, parse_filter
 from schemas.added_columns import with_custom, with_stimuli, with_tags, with_verdicts
 from schemas.connection import Database
 from schemas.filter_sql import Source, restriction
+from schemas.numbered_rows import OF_ROI, appended, numbered_samples
 from schemas.roi_columns import OWN, WHOLE, quoting, roi_columns
+from schemas.roi_index import read_by_index
 from schemas.roi_states import RECORDING, ROI
 
 COMMENTS = "comments"
@@ -44,8 +46,7 @@ class RoiTable(NamedTuple):
         if tree == All():
             return self.query
         backend = self.database.connection.adapter.backend
-        # what people decide names ROIs without a reference to them: a ROI may still be measured
-        return self.query.restrict(restriction(tree, self.sources, backend), semantic_check=False)
+        return appended(self.query, restriction(tree, self.sources, backend))
 
 
 class Count(NamedTuple):
@@ -98,12 +99,9 @@ def count_rois(table: RoiTable, query: Any) -> Count:
     query : query
         From `RoiTable.chosen`, perhaps restricted further.
     """
-    names = ", ".join(map(quoting(table.database), ("sample_id", "animal_id")))
-    inner = query.make_sql(["sample_id", "animal_id"])
-    # by sample first: to count distinct texts, a server would sort them all
     statement = (
-        f"SELECT COALESCE(SUM(n), 0), COUNT(*), COUNT(DISTINCT animal_id) FROM ("
-        f"SELECT {names}, COUNT(*) AS n FROM ({inner}) AS found GROUP BY {names}) AS counted"
+        "SELECT COALESCE(SUM(n), 0), COUNT(*), COUNT(DISTINCT animal_id) FROM "
+        f"{_counted(query)} JOIN {_told(table)} USING (sample_no)"
     )
     (row,) = table.database.connection.query(statement).fetchall()
     return Count(*map(int, row))
@@ -127,23 +125,47 @@ def fetch_rois(table: RoiTable, query: Any, page: Page = EVERY) -> pd.DataFrame:
         A column of each full name, first those of `OWN`, and ``segmentation_id``.
     """
     names = [*(name for name in OWN if name != "state"), "segmentation_id"]
-    quote = quoting(table.database)
-    order = [quote(name) for name in ROI]
-    if page.order_by:
-        wanted = quote(page.order_by)
-        order = [f"{wanted} IS NULL", f"{wanted}{' DESC' * page.descending}", *order]
-    statement = (
-        f"SELECT {', '.join(map(quote, names))} FROM ({query.make_sql(names)}) AS found"
-        f" ORDER BY {', '.join(order)}"
-    )
-    if page.limit is not None:
-        statement += f" LIMIT {page.limit:d} OFFSET {page.offset:d}"
+    statement = _page_statement(table, query, page, names)
     rows = table.database.connection.query(statement).fetchall()
     found = pd.DataFrame(list(rows), columns=names).astype(_types())
     found["session_date"] = pd.to_datetime(found["session_date"])
     for add in (with_verdicts, with_custom, with_tags, with_stimuli):
         found = add(table.database, found)
     return found
+
+
+def _page_statement(table: RoiTable, query: Any, page: Page, names: Sequence[str]) -> str:
+    """Return SQL of a page: which ROIs are on it is found first, then their rows are read."""
+    quote, wanted = quoting(table.database), page.order_by
+    chosen = query.make_sql(list(dict.fromkeys([*OF_ROI, *filter(None, [wanted])])))
+    found = [*OF_ROI, *([f"{quote(wanted)} AS order_value"] if wanted else [])]
+    limit = "" if page.limit is None else f" LIMIT {page.limit:d} OFFSET {page.offset:d}"
+    rois = table.database.roi.Segmentation.Roi().full_table_name
+    return (
+        f"SELECT {', '.join(map(quote, names))} FROM (SELECT {', '.join(found)} "
+        f"FROM ({chosen}) AS found{_ordered(page, quote(wanted))}{limit}) AS page "
+        f"JOIN {_told(table)} USING (sample_no) JOIN {rois} USING ({', '.join(map(quote, ROI))})"
+        f"{_ordered(page, 'order_value')}"
+    )
+
+
+def _counted(query: Any) -> str:
+    """Return SQL of how many ROIs of each sample a query has."""
+    return (
+        f"(SELECT sample_no, COUNT(*) AS n FROM ({query.make_sql(['sample_no'])}) AS found "
+        "GROUP BY sample_no) AS counted"
+    )
+
+
+def _told(table: RoiTable) -> str:
+    """Return SQL of what is told of all samples: their texts are joined after ROIs are chosen."""
+    return f"({_samples(table.database).make_sql()}) AS samples"
+
+
+def _ordered(page: Page, value: str) -> str:
+    """Return SQL that puts rows in the order of a page, by a value or by sample and ROI alone."""
+    by = f"{value} IS NULL, {value}{' DESC' * page.descending}, " if page.order_by else ""
+    return f" ORDER BY {by}sample_no, roi_id"
 
 
 def fetch_samples(table: RoiTable, query: Any) -> pd.DataFrame:
@@ -164,8 +186,7 @@ def fetch_samples(table: RoiTable, query: Any) -> pd.DataFrame:
     """
     names = ", ".join(map(quoting(table.database), SAMPLE))
     statement = (
-        f"SELECT {names}, COUNT(*) FROM ({query.make_sql([*SAMPLE, 'roi_id'])}) AS found"
-        f" GROUP BY {names} ORDER BY 1"
+        f"SELECT {names}, n FROM {_counted(query)} JOIN {_told(table)} USING (sample_no) ORDER BY 1"
     )
     rows = table.database.connection.query(statement).fetchall()
     found = pd.DataFrame(list(rows), columns=[*SAMPLE, "n_rois"])
@@ -214,12 +235,16 @@ def _types() -> dict[str, Any]:
     return types | dict.fromkeys(WHOLE, int) | {"accepted": bool}
 
 
-def _query(database: Database) -> Any:
-    """Return the query of all ROIs of samples."""
-    of_roi = [name for name in OWN if name in database.roi.Segmentation.Roi().heading.names]
+def _samples(database: Database) -> Any:
+    """Return the query of all samples, numbered, with what is known of their animals."""
     about = database.animal.Animal.proj("species", "genotype", "sex")
     about = about * database.session.Session.proj("session_date")
-    samples = about * database.sample.Sample.proj("sample_id", "segmentation_id", "comments")
     # a limit, which none reaches: few samples are joined once, instead of again for each ROI
-    samples = samples & dj.Top(limit=MOST_SAMPLES, order_by="KEY")
-    return samples * database.roi.Segmentation.Roi.proj(*[n for n in of_roi if n not in ROI])
+    return about * numbered_samples(database) & dj.Top(limit=MOST_SAMPLES, order_by="KEY")
+
+
+def _query(database: Database) -> Any:
+    """Return the query of all ROIs of samples."""
+    rois = read_by_index(database.roi.Segmentation.Roi())
+    of_roi = [name for name in OWN if name in rois.heading.names and name not in ROI]
+    return _samples(database) * rois.proj(*of_roi)

@@ -21,7 +21,7 @@ from pipeline.transmission import (
 from schemas.connection import Database
 from schemas.datasets import find_dataset
 from schemas.node_files import SEPARATOR
-from schemas.roi_columns import newest_periods
+from schemas.numbered_rows import newest_periods
 from schemas.roi_states import RECORDING, ROI, SEGMENTATION
 from schemas.roi_table import fetch_rois, roi_table
 

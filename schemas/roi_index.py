@@ -1,0 +1,72 @@
+"""An index with the numbers of ROIs, so that filters do not read footprints on MySQL."""
+
+import re
+from typing import Any
+
+NAME = "numbers_of_rois"
+COLUMNS = (
+    "animal_id",
+    "session",
+    "trial",
+    "segmentation_id",
+    "accepted",
+    "reason",
+    "area_px",
+    "snr",
+    "solidity",
+    "rval",
+    "noise",
+    "baseline",
+    "decay_time_s",
+    "rise_time_s",
+    "centroid_row_px",
+    "centroid_col_px",
+)
+"""What it holds beside the number of the ROI: MySQL takes 16 columns at most."""
+
+DONE_ALREADY = re.compile(r"duplicate key name", re.IGNORECASE)
+
+
+def index_numbers(rois: Any) -> None:
+    """Give the table of ROIs the index, unless it has it or needs none.
+
+    MySQL keeps the footprints between the numbers and would read them all; PostgreSQL keeps them
+    elsewhere. Who may not change tables changes none: without the index filters are only slower.
+
+    Parameters
+    ----------
+    rois : table
+        ``Segmentation.Roi``, on the project's server.
+    """
+    connection = rois.connection
+    if connection.adapter.backend != "mysql" or connection.role not in (None, "admin"):
+        return
+    there = connection.query(
+        "SELECT 1 FROM information_schema.statistics "
+        "WHERE table_schema = %s AND table_name = %s AND index_name = %s LIMIT 1",
+        args=(rois.database, rois.table_name, NAME),
+    ).fetchall()
+    if there:
+        return
+    columns = ", ".join(map(connection.adapter.quote_identifier, COLUMNS))
+    try:
+        connection.query(f"ALTER TABLE {rois.full_table_name} ADD INDEX {NAME} ({columns})")
+    except Exception as error:  # every driver has its own tree of errors
+        if not DONE_ALREADY.search(str(error)):  # by another process, just now
+            raise
+
+
+def read_by_index(rois: Any) -> Any:
+    """Return the table of ROIs as a query that MySQL reads by the index.
+
+    Left alone, MySQL reads the rows with their footprints, which follow the key.
+
+    Parameters
+    ----------
+    rois : table
+        ``Segmentation.Roi``.
+    """
+    table = rois & True
+    if rois.connection.adapter.backend == "mysql":
+        table._support = [f"{rois.full_table_name} IGNORE INDEX (PRIMARY)"]
+    return table
