@@ -80,6 +80,23 @@ def roi_columns(database: Database) -> Iterator[Found]:
     yield from _stimuli(database)
 
 
+def hidden_columns(database: Database) -> set[str]:
+    """Return the full names of the columns that tables of the app do not show.
+
+    Parameters
+    ----------
+    database : Database
+        The connected tables.
+    """
+    added = {TAG: ROI_TAG_TYPE, CUSTOM: CUSTOM_COLUMN, STIMULUS: STIMULUS_TYPE}
+    return {
+        f"{begin}{row['label']}"
+        for begin, what in added.items()
+        for row in labelled_rows(database, what)
+        if not row["visible"]
+    }
+
+
 def quoting(database: Database) -> Any:
     """Return what quotes the name of a column for the server."""
     return database.connection.adapter.quote_identifier

@@ -41,12 +41,7 @@ def index_numbers(rois: Any) -> None:
     connection = rois.connection
     if connection.adapter.backend != "mysql" or connection.role not in (None, "admin"):
         return
-    there = connection.query(
-        "SELECT 1 FROM information_schema.statistics "
-        "WHERE table_schema = %s AND table_name = %s AND index_name = %s LIMIT 1",
-        args=(rois.database, rois.table_name, NAME),
-    ).fetchall()
-    if there:
+    if has_index(rois):
         return
     columns = ", ".join(map(connection.adapter.quote_identifier, COLUMNS))
     try:
@@ -56,8 +51,24 @@ def index_numbers(rois: Any) -> None:
             raise
 
 
+def has_index(rois: Any) -> bool:
+    """Return whether the table of ROIs has the index.
+
+    Parameters
+    ----------
+    rois : table
+        ``Segmentation.Roi``, on MySQL.
+    """
+    found = rois.connection.query(
+        "SELECT 1 FROM information_schema.statistics "
+        "WHERE table_schema = %s AND table_name = %s AND index_name = %s LIMIT 1",
+        args=(rois.database, rois.table_name, NAME),
+    )
+    return bool(found.fetchall())
+
+
 def read_by_index(rois: Any) -> Any:
-    """Return the table of ROIs as a query that MySQL reads by the index.
+    """Return the table of ROIs as a query that MySQL reads by the index, where there is one.
 
     Left alone, MySQL reads the rows with their footprints, which follow the key.
 
@@ -67,6 +78,6 @@ def read_by_index(rois: Any) -> Any:
         ``Segmentation.Roi``.
     """
     table = rois & True
-    if rois.connection.adapter.backend == "mysql":
-        table._support = [f"{rois.full_table_name} IGNORE INDEX (PRIMARY)"]
+    if rois.connection.adapter.backend == "mysql" and has_index(rois):
+        table._support = [f"{rois.full_table_name} FORCE INDEX ({NAME})"]
     return table

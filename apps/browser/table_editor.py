@@ -62,6 +62,8 @@ def show_editor(
         height=min(HEIGHT_PX, ROW_PX * (len(shown) + 1) + 3),
         placeholder="",
     )
+    if reason:
+        st.caption(reason)
     edits = st.session_state[table]["edited_rows"]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(

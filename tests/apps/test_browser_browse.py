@@ -8,13 +8,15 @@ import pytest
 
 from apps.table_files import WRITERS, table_bytes
 from benchmarks.planted_rois import plant_rois, plant_samples
+from schemas.configuration import show_label
 from schemas.connection import connect_session
 from schemas.custom_columns import add_custom_column
 from schemas.datasets import datasets
-from schemas.labels import ROI_TAG_TYPE, add_label
+from schemas.labels import CUSTOM_COLUMN, ROI_TAG_TYPE, STIMULUS_TYPE, add_label
 from schemas.roi_table import fetch_rois, fetch_samples, roi_table
 from schemas.roi_tags import tag_rois
 from schemas.samples import SampleChange, modify_samples
+from schemas.stimuli import add_stimulus_type
 from tests.apps.test_browser import words
 
 pytestmark = pytest.mark.db
@@ -28,6 +30,7 @@ def planted(make_project):
     plant_rois(database, keys, n_rois=250, rng=np.random.default_rng(0))
     add_label(database, ROI_TAG_TYPE, "region")
     add_custom_column(database, "dose", "float")
+    add_stimulus_type(database, "odour")
     return connect_session(database.settings)
 
 
@@ -140,6 +143,32 @@ def test_samples_are_edited_and_undone(page, planted):
     modify_samples(planted, [SampleChange(sample_id="m0-_-t0", comments="theirs")])
     press(page, "Save 1 changed rows")
     assert "has changed the sample 'm0-_-t0' meanwhile" in page.error[0].value
+
+
+def shown_columns(app):
+    (editor,) = app.data_editor
+    return set(editor.proto.column_order)
+
+
+def test_hidden_columns_are_not_shown_but_can_be_asked_for(page, planted):
+    hidden = {ROI_TAG_TYPE: "region", CUSTOM_COLUMN: "dose", STIMULUS_TYPE: "odour"}
+    columns = {"tag.region", "custom.dose", "stimulus.odour"}
+    of_samples = columns - {"tag.region"}
+    assert columns <= shown_columns(page.run())
+    for what, label in hidden.items():
+        show_label(planted, what, label, visible=False)
+    try:
+        assert not columns & shown_columns(page.run())
+        assert "sample_id" in shown_columns(page)
+        assert "ROIs can be tagged here as soon as" not in words(page)
+        search(page, "region is missing and dose is missing and roi_id < 7")
+        assert "14 ROIs**" in words(page)
+        page.session_state["show"] = "Samples"
+        assert not of_samples & shown_columns(page.run())
+    finally:
+        for what, label in hidden.items():
+            show_label(planted, what, label, visible=True)
+    assert of_samples <= shown_columns(page.run())
 
 
 def test_files_hold_what_the_table_holds():

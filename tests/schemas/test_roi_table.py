@@ -12,7 +12,9 @@ from pipeline.filters import All, Column, Columns, Condition, pandas_form, parse
 from schemas.actions import judge_rois
 from schemas.custom_columns import add_custom_column
 from schemas.labels import ROI_TAG_TYPE, add_label
-from schemas.roi_states import ROI
+from schemas.numbered_rows import numbered_samples, tags_numbered, verdicts_numbered
+from schemas.roi_index import NAME, index_numbers
+from schemas.roi_states import ROI, current_tags, newest_rows
 from schemas.roi_table import Page, count_rois, fetch_rois, roi_table
 from schemas.roi_tags import tag_rois
 from schemas.stimuli import add_stimulus_type
@@ -28,6 +30,7 @@ from tests.filter_reference import (
 
 pytestmark = pytest.mark.db
 N_FILTERS = 150
+N_TRIALS, N_ROIS = 6, 25
 TAG_TYPES = ("region", "cell type")
 TAGS = [text for text in TEXTS if text == text.strip() and text.isprintable()]
 CUSTOM = {"str": "pr", "int": 3, "float": None, "bool": True}
@@ -38,8 +41,8 @@ CUSTOM = {"str": "pr", "int": 3, "float": None, "bool": True}
 def lab(make_project, address):
     """A project of hostile texts and random numbers, and the same ROIs as dicts."""
     database, rng = make_project(address), np.random.default_rng(0)
-    segmentations = plant_samples(database, n_animals=3, n_trials=6)
-    rows = plant_rois(database, segmentations, n_rois=10, rng=rng)
+    segmentations = plant_samples(database, n_animals=3, n_trials=N_TRIALS)
+    rows = plant_rois(database, segmentations, n_rois=N_ROIS, rng=rng)
     for kind, default in CUSTOM.items():
         add_custom_column(database, f"a {kind}", kind, default)
     add_stimulus_type(database, "odour")
@@ -55,7 +58,9 @@ def lab(make_project, address):
         whole.append({**row, **own, **about[row["segmentation_id"]], "centroid_plane_px": None})
     for key in segmentations:
         _decide(database, key, [row for row in whole if key.items() <= row.items()], rng)
-    return database, whole
+    gone = segmentations[2]  # what people decided of its ROIs stays
+    (database.sample.Sample() & {name: gone[name] for name in ROI[:3]}).delete(prompt=False)
+    return database, [row for row in whole if not gone.items() <= row.items()]
 
 
 def _decide(database, key, rows, rng):
@@ -64,12 +69,12 @@ def _decide(database, key, rows, rng):
         row["state"] = "accepted" if row["accepted"] else "rejected"
         row.update({f"tag.{label}": None for label in TAG_TYPES})
     for label in TAG_TYPES:
-        for _ in range(6):
+        for _ in range(N_ROIS):
             row = rows[rng.integers(len(rows))]
             tag = str(rng.choice(TAGS))
             tag_rois(database, key, [row["roi_id"]], {label: tag})
             row[f"tag.{label}"] = tag or None
-    for state in ("excluded", "accepted", "rejected"):
+    for state in rng.permutation(["excluded", "accepted", "rejected"] * 4).tolist():
         row = rows[rng.integers(len(rows))]
         judge_rois(database, key, [row["roi_id"]], state, reason=f"'{state}'")
         row.update(state=state, accepted=state == "accepted", reason=f"'{state}'")
@@ -207,12 +212,59 @@ def test_pages_are_ordered_and_rows_without_a_value_come_last(lab):
 def test_rois_samples_and_animals_are_counted(lab):
     database, rows = lab
     table = roi_table(database)
-    assert tuple(count_rois(table, table.query)) == (len(rows), 18, 3)
+    assert tuple(count_rois(table, table.query)) == (len(rows), 3 * N_TRIALS - 1, 3)
     one = table.chosen(table.parse("animal_id = m1 and trial: 2|3"))
-    assert tuple(count_rois(table, one)) == (20, 2, 1)
+    assert tuple(count_rois(table, one)) == (2 * N_ROIS, 2, 1)
     none = table.chosen(table.parse("area_px > 1000"))
     assert tuple(count_rois(table, none)) == (0, 0, 0)
     assert fetch_rois(table, none).empty
+
+
+def test_what_counts_now_is_found_by_numbers_as_by_keys(lab):
+    database, rows = lab
+    numbers = [row["sample_no"] for row in numbered_samples(database).to_dicts()]
+    assert sorted(numbers) == list(range(1, 3 * N_TRIALS))
+    of_samples = database.sample.Sample.proj(segmentation_id="segmentation_id")
+    pairs = (
+        (tags_numbered(database), current_tags(database), "tag"),
+        (verdicts_numbered(database), decided(database), "state"),
+    )
+    for by_number, by_key, value in pairs:
+        expected = by_key.restrict(of_samples, semantic_check=False).to_dicts()
+        found = by_number.to_dicts()
+        assert len(found) > len(rows) / 5
+        names = [*ROI, *(name for name in ("roi_tag_type_id",) if name in expected[0]), value]
+        assert told(found, names) == told(expected, names)
+
+
+def decided(database):
+    return newest_rows(database.curation.Action.Verdict(), ROI) & "state <> ''"
+
+
+def told(rows, names):
+    """Return rows in an order, as far as some columns tell."""
+    return sorted(tuple(row[name] for name in names) for row in rows)
+
+
+def test_mysql_reads_the_index_and_does_without_it(lab, address):
+    database, rows = lab
+    if address is None:
+        pytest.skip("the embedded server keeps footprints elsewhere")
+    rois, text = database.roi.Segmentation.Roi(), "snr > 5 and region: p and accepted"
+    table = roi_table(database)
+    before = chosen(table, table.parse(text))
+    assert f"FORCE INDEX ({NAME})" in table.query.make_sql()
+    plan = database.connection.query(f"EXPLAIN FORMAT=TREE {table.query.make_sql(['snr'])}")
+    assert f"using {NAME}" in plan.fetchone()[0]
+    database.connection.query(f"ALTER TABLE {rois.full_table_name} DROP INDEX {NAME}")
+
+    without = roi_table(database)
+    assert chosen(without, table.parse(text)) == before
+    index_numbers(rois)
+    index_numbers(rois)
+
+    assert chosen(table, table.parse(text)) == before
+    assert len(rows) > len(before) > 0
 
 
 def test_the_same_name_of_two_kinds_is_told_apart(lab):
