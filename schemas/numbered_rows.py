@@ -130,7 +130,7 @@ def newest_periods(database: Database, *columns: str) -> Any:
     ----------
     database : Database
         The connected tables.
-    *columns
+    columns : str
         What else is told of them.
     """
     maps = database.stimulus.StimulusMap
