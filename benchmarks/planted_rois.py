@@ -85,6 +85,7 @@ def plant_rois(
     *,
     n_rois: int,
     rng: np.random.Generator,
+    n_pixels: int = 4,
 ) -> list[dict[str, Any]]:
     """Give segmentations ROIs with random numbers.
 
@@ -98,6 +99,8 @@ def plant_rois(
         How many each gets.
     rng : numpy.random.Generator
         Where the numbers come from.
+    n_pixels : int
+        Length of their arrays, which hold nothing that means something.
 
     Returns
     -------
@@ -105,7 +108,8 @@ def plant_rois(
         The ROIs without their arrays.
     """
     rows = [row for key in segmentations for row in _rois(key, n_rois, rng)]
-    arrays = {name: np.zeros(4) for name in ("pixels", "weights", "contour_px")}
+    noise = np.random.default_rng(0).random(n_pixels)  # as footprints, it is not made smaller
+    arrays = dict.fromkeys(("pixels", "weights", "contour_px"), noise)
     table = database.roi.Segmentation.Roi()
     with_arrays = ({**row, **arrays} for row in rows)
     table.insert(with_arrays, allow_direct_insert=True, chunk_size=ROIS_AT_ONCE)
@@ -179,3 +183,20 @@ def tag_half(database: Database, segmentations: list[dict[str, Any]]) -> None:
     curation.Action.Verdict().insert(
         tenth.proj(action="1", state="'excluded'", replaces="0"), ignore_extra_fields=True
     )
+
+
+def tag_again(database: Database, segmentations: list[dict[str, Any]]) -> None:
+    """Replace the tag of every sixth ROI that `tag_half` gave one.
+
+    Parameters
+    ----------
+    database : Database
+        The connected tables.
+    segmentations : list of dict
+        Their keys.
+    """
+    curation = database.curation
+    facts = {"action": 2, "kind": "tag", "account": "me"}
+    curation.Action().insert({**key, **facts} for key in segmentations)
+    chosen = database.roi.Segmentation.Roi() & "MOD(roi_id, 12) = 0"
+    curation.RoiTag().insert(chosen.proj(action="2", roi_tag_type_id="1", tag="'mn'", replaces="1"))

@@ -12,6 +12,7 @@ from datajoint.errors import DuplicateError
 from pipeline.filters import filter_to_dict, pandas_form
 from schemas.connection import Database
 from schemas.labels import LONGEST_LABEL
+from schemas.numbered_rows import among_members
 from schemas.roi_states import ROI
 from schemas.roi_table import RoiTable, roi_table
 from schemas.settings import ProjectError
@@ -132,7 +133,8 @@ def chosen_rois(table: RoiTable, filter_text: str, parent: str | None = None) ->
     query = table.chosen(table.parse(filter_text))
     if parent is None:
         return query
-    return query & (table.database.analysis.Dataset.Roi() & find_dataset(table.database, parent))
+    members = table.database.analysis.Dataset.Roi() & find_dataset(table.database, parent)
+    return among_members(table.database, query, members)
 
 
 def _insert(database: Database, facts: Key, query: Any) -> None:

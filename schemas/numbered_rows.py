@@ -111,6 +111,24 @@ def appended(query: Any, sql: str) -> Any:
     return restricted
 
 
+def among_members(database: Database, query: Any, members: Any) -> Any:
+    """Return the ROIs of a query of samples that are members of a dataset.
+
+    Parameters
+    ----------
+    database : Database
+        The connected tables.
+    query : query
+        With `OF_ROI`.
+    members : query
+        With the key of a ROI: part of ``Dataset.Roi``.
+    """
+    # left to itself, MySQL may go from each of thousands of members through all ROIs beside it
+    values = ", ".join(map(database.connection.adapter.quote_identifier, OF_ROI))
+    backend = database.connection.adapter.backend
+    return appended(query, among(values, numbered(database, members), OF_ROI, backend))
+
+
 def tags_numbered(database: Database) -> Any:
     """Return the query of the tags of ROIs of samples, as they are now: ``tag``."""
     table = database.curation.RoiTag()

@@ -21,7 +21,7 @@ from pipeline.transmission import (
 from schemas.connection import Database
 from schemas.datasets import find_dataset
 from schemas.node_files import SEPARATOR
-from schemas.numbered_rows import newest_periods
+from schemas.numbered_rows import among_members, newest_periods
 from schemas.roi_states import RECORDING, ROI, SEGMENTATION
 from schemas.roi_table import fetch_rois, roi_table
 
@@ -63,7 +63,8 @@ def take(database: Database, dataset: str, traces: Sequence[str]) -> Taken:
     key = find_dataset(database, dataset)
     table = roi_table(database)
     members = database.analysis.Dataset.Roi() & key
-    rois = _alike_on_servers(database, members, fetch_rois(table, table.query & members))
+    found = fetch_rois(table, among_members(database, table.query, members))
+    rois = _alike_on_servers(database, members, found)
     rois = rois.sort_values(list(ROI), ignore_index=True)
     sources = rois[list(SEGMENTATION)].drop_duplicates()
     columns = {name: _column(rois[name]) for name in rois if not _is_list(rois[name])}

@@ -12,6 +12,8 @@ from schemas.access import Account
 from schemas.connection import connect, connect_session
 from schemas.motion import submit_motion
 from schemas.roi import submit_segmentation
+from schemas.roi_index import NAME, has_index
+from schemas.roi_table import roi_table
 from schemas.settings import ProjectError
 
 pytestmark = pytest.mark.db
@@ -114,6 +116,18 @@ def test_who_may_not_change_tables_is_told_who_may(older, address):
         if address is not None:
             for role in ("viewer", "analyst", "operator", "admin"):
                 owner.connection.query(f"DROP ROLE `{owner.settings.schema_prefix}{role}`")
+
+
+def test_the_index_of_numbers_comes_with_the_next_connection(database, address):
+    if address is None:
+        pytest.skip("the embedded server needs none")
+    rois = database.roi.Segmentation.Roi()
+    assert has_index(rois)
+    database.connection.query(f"ALTER TABLE {rois.full_table_name} DROP INDEX {NAME}")
+    assert not has_index(rois)
+    assert len(roi_table(database).query) == 0
+
+    assert has_index(connect(database.settings).roi.Segmentation.Roi())
 
 
 def test_a_table_that_has_come_since_is_missed_and_made(database):
