@@ -170,7 +170,7 @@ def by_rows(
     ``(n_rows, n_frames)``; the result has ``n_columns``, if not as many as that.
     """
     width = arrays[0].shape[1] if n_columns is None else n_columns
-    out = scratch_array((len(arrays[0]), width))
+    out = scratch_array((arrays[0].shape[0], width))
     for rows in some_rows(*arrays):
         out[rows] = function(*(array[rows] for array in arrays))
         put_aside(out)

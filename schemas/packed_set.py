@@ -14,6 +14,7 @@ from pipeline.extraction.completion import complete_sources
 from pipeline.extraction.measured import counted, measure_rois, sources_of_traces
 from pipeline.extraction.sources import Background, Sources
 from pipeline.rois.given import GIVEN_TRACES
+from pipeline.scratch import by_rows
 from schemas.resources import RESOURCES
 from schemas.seeds import PackedSeeds, pack_rows, unpack
 from schemas.store import stored_path
@@ -82,7 +83,7 @@ def measure_set(movie: Any, params: Any, packed: PackedSet, cropped: Sequence[in
         group: Any = zarr.open_group(packed.traces, mode="r")
         sources = sources_of_traces(
             counted(footprints, weighted=params.weighted),
-            {name: group[name][:] for name in group if name in GIVEN_TRACES},
+            {name: by_rows(np.asarray, group[name]) for name in group if name in GIVEN_TRACES},
             params,
             rate_hz=movie.require_rate_hz(),
             frame_shape=movie.frame_shape,
@@ -109,7 +110,7 @@ def _background(group: Any, recorded: tuple[int, ...], cropped: Sequence[int]) -
     widths = (cropped[0], cropped[1], cropped[1])[-len(recorded) :]
     inner = tuple(slice(width, -width or None) for width in widths)
     kept = np.arange(math.prod(recorded)).reshape(recorded)[inner].ravel()
-    return Background(group[SPATIAL][:][kept], group[TEMPORAL][:])
+    return Background(group[SPATIAL][:][kept], by_rows(np.asarray, group[TEMPORAL]))
 
 
 def _told(sources: Sources, numbers: list[dict[str, float] | None]) -> dict[str, NDArray[Any]]:
