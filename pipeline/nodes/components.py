@@ -154,6 +154,8 @@ def _check_manifold(params: ManifoldParams, n_rows: int) -> None:
         raise ValueError(
             f"n_neighbors must be below the number of rows ({n_rows}); got {params.n_neighbors}."
         )
+    if params.method == "umap" and params.n_neighbors == 1:
+        raise ValueError("umap needs n_neighbors of at least 2; got 1.")
     if params.method == "umap" and find_spec("umap") is None:
         raise ValueError("umap is not installed; install the package umap-learn, or take t_sne.")
 

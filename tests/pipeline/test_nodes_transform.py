@@ -165,6 +165,8 @@ def test_spectral_embedding_and_what_is_not_installed():
         run("manifold", table, method="t_sne", perplexity=20.0)
     with pytest.raises(ValueError, match="n_neighbors must be below the number of rows"):
         run("manifold", table, n_neighbors=20)
+    with pytest.raises(ValueError, match="umap needs n_neighbors of at least 2; got 1"):
+        run("manifold", table, method="umap", n_neighbors=1)
 
 
 def classes(n_classes, n_each=20, apart=3.0):
