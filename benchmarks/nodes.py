@@ -1,7 +1,8 @@
 """Time and memory of analysis nodes, each in a process of its own.
 
 ``python -m benchmarks.nodes`` prints a table; ``--tslearn PYTHON`` names an interpreter that has
-tslearn, for comparison with k-Shape; ``--only NAME`` runs one line of it.
+tslearn, for comparison with k-Shape; ``--only NAME`` runs one line of it. ``many_rows`` needs 6 GB
+where temporary files go (``TMPDIR``).
 """
 
 import argparse
@@ -180,7 +181,7 @@ def many_rows() -> dict[str, float]:
             names = np.array([f"roi{first + row}" for row in range(len(some))], object)
             yield table.with_scalar("row_id", names, ColumnInfo("identifier"))
 
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+    with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "0.parquet"
         write_blocks(path, blocks())
         column, begin = "_RAW_CURVE", time.perf_counter()
