@@ -9,6 +9,9 @@ from pipeline.flow.flowchart import Flowchart
 STIMULUS_TYPE = "stimulus"
 """Stands for a stimulus type of the project, which is to be put in its place."""
 
+CLEAR_PEAK = 2.0
+"""Standard deviations of a trace by which its peaks must rise above its mean to be counted."""
+
 
 class Template(NamedTuple):
     """A flowchart to begin with."""
@@ -52,7 +55,12 @@ def _peak_features(flow: Flow, dataset: str) -> None:
     """Draw peaks of smoothed dF/F, their features, and their height by animal."""
     raw = flow.load(dataset)
     smooth = flow.butterworth(raw, data_column="_DFOF", cutoff_hz=2.0)
-    peaks = flow.peak_detect(smooth, min_amplitude_abs=0.0)
+    peaks = flow.peak_detect(
+        flow.zscore(smooth),
+        data_column="_BUTTERWORTH",
+        amplitude_column="_ZSCORE",
+        min_amplitude_abs=CLEAR_PEAK,
+    )
     features = flow.peak_features(flow.peak_edit(peaks, data_column="_BUTTERWORTH"))
     # peaks of one cell are no independent observations
     flow.group_summary(

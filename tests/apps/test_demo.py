@@ -59,12 +59,12 @@ def test_a_template_runs_on_the_demonstration_from_the_command_line(here, mesmer
     chart = tmp_path / "peaks.json"
     assert mesmerize("flow", "new", "peak_features", chart, "--dataset", demo.DATASET)[0] == 0
     assert mesmerize("flow", "check", chart)[:2] == (0, "Nothing is wrong.\n")
-    assert "6 results, 5 of them new" in mesmerize("flow", "run", chart)[1]
+    assert "7 results, 6 of them new" in mesmerize("flow", "run", chart)[1]
 
     assert mesmerize("work", "--until-done", "--processes", "2")[0] == 0
 
     code, out, _ = mesmerize("flow", "status", "peak_features")
-    assert out.count("done") == 6
+    assert out.count("done") == 7
     path = tmp_path / "summary.parquet"
     assert mesmerize("flow", "export", "peak_features", "group_summary", path)[0] == 0
     summary = read_table(path)
