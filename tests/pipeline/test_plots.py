@@ -82,7 +82,7 @@ def test_an_envelope_shows_gaps():
     assert np.isnan(trace[envelope_frames(trace, n_points=1000)]).any()
 
 
-def test_traces_keep_their_values_names_and_colours(times_s, traces):
+def test_defect_15_traces_keep_their_values_names_and_colours(times_s, traces):
     figure = traces_figure(times_s, traces, roi_ids=[4, 7, 19], unit="dF/F")
 
     assert [line.line.color for line in figure.data] == [roi_color(i) for i in (4, 7, 19)]

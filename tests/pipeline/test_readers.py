@@ -109,7 +109,9 @@ def test_axes_asked_for_are_put_in_order(tmp_path, suffix, write, axes):
         ((5, 1, 9), (5, 1, 9)),
     ],
 )
-def test_axes_of_arrays_are_time_planes_rows_columns(tmp_path, suffix, write, stored, shape):
+def test_defect_16_axes_of_arrays_are_time_planes_rows_columns(
+    tmp_path, suffix, write, stored, shape
+):
     truth = pattern(stored)
     write(tmp_path / f"m{suffix}", truth)
     movie = open_movie(tmp_path / f"m{suffix}")
@@ -242,7 +244,7 @@ def test_pixels_that_are_no_numbers_are_refused(tmp_path, dtype):
         open_movie(tmp_path / "m.npy")
 
 
-def test_pickled_objects_are_never_loaded(tmp_path):
+def test_defect_7_pickled_objects_are_never_loaded(tmp_path):
     np.save(tmp_path / "m.npy", np.full((5, 6, 9), {}, object), allow_pickle=True)
 
     with pytest.raises(ValueError, match="m.npy is not a whole NumPy file of numbers"):

@@ -42,7 +42,7 @@ def take_in_next(lab, take_in):
         submit_segmentation(lab.session.Recording(), motion=name)
 
 
-def test_fifty_kills_lose_and_repeat_nothing(lab, take_in, start):
+def test_defect_14_fifty_kills_lose_and_repeat_nothing(lab, take_in, start):
     lab = configure(lab, kills=1000)
     add_params(lab.motion.MotionParams, "rigid", MotionParams(mode="rigid"))
     take_in_next(lab, take_in)

@@ -75,7 +75,7 @@ def test_corrected_movie_lies_in_the_store_and_is_better(filled, simulated):
     assert not list((filled.settings.store / INCOMING).iterdir())
 
 
-def test_rois_and_traces_join_on_one_key(filled):
+def test_defect_1_rois_and_traces_join_on_one_key(filled):
     segmentation = filled.roi.Segmentation.fetch1()
     rois = (filled.roi.Segmentation.Roi * filled.roi.Trace.Roi).to_dicts(order_by="roi_id")
     group = zarr.open_group(stored_path(filled.settings, segmentation["sources"]), mode="r")

@@ -234,7 +234,7 @@ def test_a_sample_that_changed_since_it_was_shown_stays(samples):
     assert now(samples)[0] == "precious"
 
 
-def test_a_trial_gets_another_name(samples):
+def test_defect_8_a_trial_gets_another_name(samples):
     modify(samples, trial_id="t1 again")
     assert find_sample(samples, "m1-_-t1 again")["trial"] == "t1"
     with pytest.raises(ProjectError, match=f"{TWO} exists already"):
