@@ -1,5 +1,6 @@
 """ROIs of other programs, from their files into the tables."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -7,9 +8,10 @@ from typing import NamedTuple
 
 from pipeline.extraction.manual_params import ManualParams
 from pipeline.extraction.methods import MANUAL
-from pipeline.importers.batch import ITEM, BatchItem, read_batch, split_item
+from pipeline.importers.batch import BatchItem, read_batch, table_of
 from pipeline.importers.registry import import_rois
 from pipeline.params import params_hash
+from pipeline.readers.registry import ITEM_SEPARATOR
 from pipeline.roi_file import RoiFile
 from schemas.connection import Database
 from schemas.labels import Key
@@ -78,16 +80,32 @@ def import_file(
     from the moment that the segmentation is there.
     """
     found = import_rois(path, frame_shape(database, recording))
+    entered = _enter(
+        database,
+        recording,
+        found if with_tags else replace(found, tags={}),
+        path.resolve().name,
+        motion=motion,
+        as_recorded=as_recorded,
+    )
+    return entered._replace(file=found)
+
+
+def _enter(
+    database: Database,
+    recording: Key,
+    found: RoiFile,
+    name: str,
+    *,
+    motion: str | None = None,
+    as_recorded: bool = False,
+) -> Imported:
+    """Enter the ROIs of a file, which is remembered by a name."""
     notes = [*found.left_out, *_about_the_rate(database, recording, found)]
     segmentation = enter_rois(
         database,
         recording,
-        replace(
-            found.rois,
-            background=found.background,
-            tags=found.tags if with_tags else {},
-            file=path.resolve().name,
-        ),
+        replace(found.rois, background=found.background, tags=found.tags, file=name),
         params=_params(database, found),
         motion=motion,
         as_recorded=as_recorded or (motion is None and bool(found.rois.traces)),
@@ -139,9 +157,10 @@ def import_batch(database: Database, path: Path, *, pretend: bool = False) -> It
     An item is of the recording with a movie file of the name that the batch tells, whatever its
     folder. What was imported before is not entered a second time.
     """
-    file, _ = split_item(path)
-    for item in read_batch(file):
-        found = _recordings_of(database, item.movie)
+    table = table_of(path)
+    recordings = _recordings_by_movie(database)
+    for item in read_batch(table):
+        found = recordings[item.movie]
         if item.result is None:
             yield BatchImport(item, None, "found no components", [])
         elif len(found) != 1:
@@ -150,27 +169,31 @@ def import_batch(database: Database, path: Path, *, pretend: bool = False) -> It
         elif pretend:
             yield BatchImport(item, found[0], "would be taken in", [])
         else:
-            yield _import_item(database, found[0], file, item)
+            yield _import_item(database, found[0], table, item, item.result)
 
 
-def _import_item(database: Database, recording: Key, file: Path, item: BatchItem) -> BatchImport:
-    """Enter an item, or tell why not."""
+def _import_item(
+    database: Database, recording: Key, table: Path, item: BatchItem, result: Path
+) -> BatchImport:
+    """Enter an item, or tell why not; it is remembered as if it had been named by itself."""
     try:
-        done = import_file(database, recording, file.with_name(f"{file.name}{ITEM}{item.uuid}"))
+        found = import_rois(result, frame_shape(database, recording))
+        done = _enter(database, recording, found, f"{table.name}{ITEM_SEPARATOR}{item.uuid}")
     except (ValueError, ProjectError) as error:
         return BatchImport(item, None, str(error), [])
     return BatchImport(item, recording, f"{done.file.n_rois} ROIs", done.notes)
 
 
-def _recordings_of(database: Database, movie: str) -> list[Key]:
-    """Return the keys of the recordings with a movie file of a name."""
+def _recordings_by_movie(database: Database) -> dict[str, list[Key]]:
+    """Return the keys of the recordings with a movie file of each name."""
     files = database.session.Recording.File & "kind <> 'metadata'"
-    keys = {
-        tuple(row[name] for name in RECORDING): None
-        for row in files.proj("path").to_dicts(order_by="KEY")
-        if PurePosixPath(row["path"]).name == movie
-    }
-    return [dict(zip(RECORDING, key, strict=True)) for key in keys]
+    found: dict[str, list[Key]] = defaultdict(list)
+    for row in files.proj("path").to_dicts(order_by="KEY"):
+        keys = found[PurePosixPath(row["path"]).name]
+        key = {name: row[name] for name in RECORDING}
+        if key not in keys:  # a movie may be cut in several files
+            keys.append(key)
+    return found
 
 
 def _about_the_rate(database: Database, recording: Key, found: RoiFile) -> list[str]:

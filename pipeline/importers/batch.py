@@ -16,12 +16,10 @@ from pipeline.importers.caiman import read_caiman
 from pipeline.importers.mesmerize import advice_instead
 from pipeline.pickles import Record, read_pickle
 from pipeline.readers.json_values import json_values
+from pipeline.readers.registry import ITEM_SEPARATOR, split_item
 from pipeline.roi_file import RoiFile
 
 SUFFIX = ".pickle"
-ITEM = "::"
-"""Between a batch and the item that is meant."""
-
 ALGORITHMS = ("cnmf", "cnmfe")
 CORRECTION = "mcorr"
 COLUMNS = ("algo", "item_name", "input_movie_path", "params", "outputs", "uuid")
@@ -61,28 +59,20 @@ def is_batch(path: Path) -> bool:
     path : Path
         ``batch.pickle`` or ``batch.pickle::ITEM``, or the folder.
     """
-    file, _ = split_item(path)
+    file, _ = split_item(table_of(path))
     return file.suffix.lower() == SUFFIX and file.is_file()
 
 
-def split_item(path: Path) -> tuple[Path, str]:
-    """Return the file of a batch, and the item that is named, or "".
+def table_of(path: Path) -> Path:
+    """Return the table in the folder of a batch; anything else as it is.
 
     Parameters
     ----------
     path : Path
         As of `is_batch`.
-
-    Examples
-    --------
-    >>> split_item(Path("a/batch.pickle::first try"))[1]
-    'first try'
     """
-    if path.is_dir():
-        tables = sorted(path.glob(f"*{SUFFIX}"))
-        return (tables[0] if len(tables) == 1 else path), ""
-    name, _, item = path.name.partition(ITEM)
-    return path.with_name(name) if name else path, item
+    tables = sorted(path.glob(f"*{SUFFIX}")) if path.is_dir() else []
+    return tables[0] if len(tables) == 1 else path
 
 
 def read_batch(path: Path) -> list[BatchItem]:
@@ -154,7 +144,7 @@ def read_batch_item(path: Path, frame_shape: tuple[int, ...]) -> RoiFile:
     ValueError
         If there is no such item, there are several, or its files are damaged.
     """
-    file, wanted = split_item(path)
+    file, wanted = split_item(table_of(path))
     found = [item for item in read_batch(file) if item.result is not None]
     chosen = [
         item
@@ -169,14 +159,16 @@ def read_batch_item(path: Path, frame_shape: tuple[int, ...]) -> RoiFile:
     return replace(rois, about=about)
 
 
-def _refuse(file: Path, wanted: str, items: list[BatchItem]) -> NoReturn:
+def _refuse(file: Path, wanted: str | None, items: list[BatchItem]) -> NoReturn:
     """Say which items can be named."""
     if not items:
         raise ValueError(
             f"{file.name} has no item whose components (.hdf5) lie in a folder beside it; copy the "
             "batch with its folders."
         )
-    names = "; ".join(f"{file.name}{ITEM}{item.uuid[:8]} ({item.name})" for item in items[:9])
+    names = "; ".join(
+        f"{file.name}{ITEM_SEPARATOR}{item.uuid[:8]} ({item.name})" for item in items[:9]
+    )
     asked = f"no single item {wanted!r}" if wanted else f"{len(items)} items with components"
     raise ValueError(f"{file.name} has {asked}; say which one: {names}.")
 

@@ -26,6 +26,7 @@ from pipeline.readers.stack import Stack
 SIDE_SUFFIXES = (".json", ".toml")
 OPS = "ops.npy"
 MAX_SIDE_BYTES = 1 << 24
+MAX_OPS_BYTES = 1 << 28
 KEYS = ("shape", "dtype", "axes", "rate_hz", "pixel_size_um", "date", "offset_bytes")
 
 
@@ -166,6 +167,10 @@ def _read_suite2p(path: Path, ops: Path) -> Stack:
 
 def _read_ops(ops: Path) -> dict[str, Any]:
     """Return the settings of suite2p as far as they are plain; nothing is unpickled."""
+    if ops.stat().st_size > MAX_OPS_BYTES:
+        raise ValueError(
+            f"{ops.name} has {ops.stat().st_size / 1e6:.0f} MB, too many for settings."
+        )
     told = read_npy(ops, records=True)
     if not isinstance(told, dict):
         raise ValueError(  # noqa: TRY004
