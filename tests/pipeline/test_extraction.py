@@ -11,12 +11,8 @@ from pipeline.extraction.methods import find_method
 from pipeline.extraction.onephoton.small import plan_small
 from pipeline.extraction.survey import plan_grid
 from pipeline.movie import Movie
-from pipeline.simulate import (
-    TwoPhotonParams,
-    match_rois,
-    simulate_two_photon,
-    trace_correlations,
-)
+from pipeline.simulate import match_rois, trace_correlations
+from tests.pipeline.still_movie import still_movie
 
 RATE_HZ = 30.0
 SHAPE = 300, 40, 48
@@ -25,16 +21,7 @@ PARAMS = CnmfParams()
 
 @pytest.fixture(scope="module")
 def simulated():
-    params = TwoPhotonParams(
-        n_frames=600,
-        n_rows=96,
-        n_cols=112,
-        n_cells=20,
-        max_shift_px=0,
-        max_deviation_px=0,
-        jump_rate_hz=0,
-    )
-    return simulate_two_photon(params, rng=np.random.default_rng(0))
+    return still_movie()
 
 
 @pytest.fixture(scope="module")

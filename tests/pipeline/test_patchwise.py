@@ -8,12 +8,8 @@ import pytest
 from pipeline.extraction import CnmfParams, extract_sources
 from pipeline.extraction.patches import holds_transients, plan_patches
 from pipeline.movie import Movie
-from pipeline.simulate import (
-    TwoPhotonParams,
-    match_rois,
-    simulate_two_photon,
-    trace_correlations,
-)
+from pipeline.simulate import match_rois, trace_correlations
+from tests.pipeline.still_movie import still_movie
 
 PARAMS = CnmfParams()
 LITTLE_BYTES = 4_500_000
@@ -21,16 +17,7 @@ LITTLE_BYTES = 4_500_000
 
 @pytest.fixture(scope="module")
 def simulated():
-    params = TwoPhotonParams(
-        n_frames=600,
-        n_rows=96,
-        n_cols=112,
-        n_cells=20,
-        max_shift_px=0,
-        max_deviation_px=0,
-        jump_rate_hz=0,
-    )
-    return simulate_two_photon(params, rng=np.random.default_rng(0))
+    return still_movie()
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 import datetime
 import json
+import os
 import sys
 import tracemalloc
 
@@ -324,6 +325,13 @@ def test_settings_of_suite2p_are_read_and_never_run(tmp_path):
     assert movie.metadata["orig_meta"] == {"nframes": 7, "Ly": 5, "Lx": 9, "fs": 20.0}
     assert not (tmp_path / "sprung").exists()
     assert tmp_path / "ops.npy" in movie.files
+
+
+def test_settings_of_suite2p_that_are_no_settings_are_refused_by_their_size(tmp_path):
+    write_suite2p(tmp_path / "data.bin", pattern((7, 5, 9), np.int16))
+    os.truncate(tmp_path / "ops.npy", (1 << 28) + 1)
+    with pytest.raises(ValueError, match="268 MB, too many for settings"):
+        open_movie(tmp_path / "data.bin")
 
 
 # plug-ins
