@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from apps.cli.main import main
+from pipeline.nodes import NODES
+from pipeline.readers import METADATA_FORMATS, READERS
 from pipeline.simulate import TwoPhotonParams, simulate_two_photon
 from populate_workers.populate import populate
 from schemas import server
@@ -18,7 +20,21 @@ from schemas.setup import create_project, parse_server
 
 MYSQL_VARIABLE = "MESMERIZE_TEST_MYSQL"
 SERVERS = ("embedded", "mysql")
+REGISTRIES = (NODES, READERS, METADATA_FORMATS)
 _numbers = itertools.count()
+
+
+@pytest.fixture(autouse=True)
+def registries():
+    """Nodes, readers and formats that a test registers are gone after it."""
+    known, modules = [dict(registry) for registry in REGISTRIES], set(sys.modules)
+    yield
+    for registry, before in zip(REGISTRIES, known, strict=True):
+        registry.clear()
+        registry.update(before)
+    for name in set(sys.modules) - modules:
+        if name.startswith("mesmerize_nodes_"):  # else its file would not be run again
+            del sys.modules[name]
 
 
 @pytest.fixture(scope="session", params=SERVERS)

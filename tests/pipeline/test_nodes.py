@@ -168,18 +168,13 @@ register(Node(name="square_test", title="Square", group="Math", params=SquarePar
 
 def test_a_node_of_a_folder_works_like_the_others(tmp_path):
     (tmp_path / "square.py").write_text(PLUGIN)
-    try:
-        assert load_plugins(tmp_path) == ["square_test"]
-        assert load_plugins(tmp_path) == []
-        table = CASES["usual"]()
-        node = find_node("square_test")
-        made = run_node(node, node.params(), {"data": table})["out"]
-        np.testing.assert_allclose(
-            made.array("_SQUARE").row(0), table.array("_RAW_CURVE").row(0) ** 2
-        )
-        assert made.array("_SQUARE").info.unit == "a.u.²"
-    finally:
-        NODES.pop("square_test", None)
+    assert load_plugins(tmp_path) == ["square_test"]
+    assert load_plugins(tmp_path) == []
+    table = CASES["usual"]()
+    node = find_node("square_test")
+    made = run_node(node, node.params(), {"data": table})["out"]
+    np.testing.assert_allclose(made.array("_SQUARE").row(0), table.array("_RAW_CURVE").row(0) ** 2)
+    assert made.array("_SQUARE").info.unit == "a.u.²"
 
 
 @pytest.fixture
@@ -192,10 +187,7 @@ def package(tmp_path, monkeypatch):
     entries.write_text("[mesmerize.nodes]\nsquares = my_lab_nodes\n")
     (tmp_path / "my_lab_nodes.py").write_text(PLUGIN)
     monkeypatch.syspath_prepend(tmp_path)
-    known = dict(NODES)
     yield entries
-    NODES.clear()
-    NODES.update(known)
     sys.modules.pop("my_lab_nodes", None)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from pipeline.readers import METADATA_FORMATS, open_movie, read_metadata, register_metadata_format
+from pipeline.readers import open_movie, read_metadata, register_metadata_format
 from pipeline.readers.json_values import json_values
 
 MINIMAL = {"fps": 10.5, "date": "20190426_152034", "origin": "scope", "scanner_pos": [1, 2]}
@@ -170,10 +170,7 @@ def test_function_that_returns_no_rate_is_refused(movie_path, returned):
         read_metadata(movie_path, lambda path: returned)
 
 
-def test_format_of_the_user_is_registered_by_name(tmp_path, monkeypatch):
-    formats = METADATA_FORMATS.copy()
-    monkeypatch.setattr("pipeline.readers.metadata.METADATA_FORMATS", formats)
-
+def test_format_of_the_user_is_registered_by_name(tmp_path):
     @register_metadata_format("our_rig", suffixes=(".LOG",))
     def our_rig(_):
         return {"fps": 25}
