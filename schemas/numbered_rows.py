@@ -4,12 +4,13 @@ The key of a ROI has five columns, most of them texts. Servers compare a number 
 faster, and a sample has one segmentation: its number and that of the ROI tell the ROI.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import datajoint as dj
 
 from schemas.connection import Database
+from schemas.roi_index import read_by_key
 from schemas.roi_states import RECORDING
 
 OF_SAMPLE = ("sample_no",)
@@ -49,29 +50,39 @@ def numbered(database: Database, rows: Any) -> Any:
     return samples.join(rows, semantic_check=False)
 
 
-def newest_numbered(database: Database, table: Any, key: Sequence[str]) -> Any:
-    """Return the rows of a table of actions that no later row replaces, with ``sample_no``.
+def newest_numbered(
+    database: Database, table: Any, kind: Mapping[str, int], values: Sequence[str]
+) -> Any:
+    """Return what people did last to each ROI of a sample, with `OF_ROI`.
 
     Parameters
     ----------
     database : Database
         The connected tables.
     table : datajoint.Table
-        Whose rows have ``action``, and in ``replaces`` that of the row before them.
-    key : sequence of str
-        The columns that say what of a segmentation a row is of.
+        A row for each ROI and ``action``, a number that grows.
+    kind : mapping
+        Which rows of a ROI are of one kind; empty: all are.
+    values : sequence of str
+        The columns that are told of it.
 
     Notes
     -----
-    The same rows as `schemas.roi_states.newest_rows`, found otherwise: those that were replaced are
-    few and are put into a table in memory, instead of being sought for each row.
+    The same rows as `schemas.roi_states.newest_rows`, found otherwise: all rows are read once, in
+    the order of the key, whatever the server assumes of a table that has just been filled.
     """
-    rows = numbered(database, table)
-    replaced = rows & "replaces <> 0"
-    quote, backend = database.connection.adapter.quote_identifier, rows.connection.adapter.backend
-    names = ("sample_no", *key)
-    own = ", ".join(map(quote, (*names, "action")))
-    return appended(rows, f"NOT {among(own, replaced, (*names, 'replaces'), backend)}")
+    of_roi, action = ", ".join(OF_ROI), database.connection.adapter.quote_identifier("action")
+    turn = f"ROW_NUMBER() OVER (PARTITION BY {of_roi} ORDER BY {action} DESC)"
+    rows = numbered(database, read_by_key(table) & dict(kind))
+    return _of_columns(rows.proj(..., turn=turn), (*OF_ROI, *values, "turn")) & "turn = 1"
+
+
+def _of_columns(query: Any, names: Sequence[str]) -> Any:
+    """Return a query with some columns only: the server would carry all through its memory."""
+    narrow = query.make_subquery()
+    narrow._support = [f"({query.make_sql(list(names))}) AS narrow"]
+    narrow._heading = narrow.heading.select(names)
+    return narrow
 
 
 def among(values: str, rows: Any, names: Sequence[str], backend: str) -> str:
@@ -129,16 +140,23 @@ def among_members(database: Database, query: Any, members: Any) -> Any:
     return appended(query, among(values, numbered(database, members), OF_ROI, backend))
 
 
-def tags_numbered(database: Database) -> Any:
-    """Return the query of the tags of ROIs of samples, as they are now: ``tag``."""
-    table = database.curation.RoiTag()
-    return newest_numbered(database, table, ("roi_id", "roi_tag_type_id")) & "tag <> ''"
+def tags_numbered(database: Database, of_type: Mapping[str, int]) -> Any:
+    """Return the query of the tags of ROIs of samples, as they are now: ``tag``.
+
+    Parameters
+    ----------
+    database : Database
+        The connected tables.
+    of_type : mapping
+        Key of the tag type.
+    """
+    return newest_numbered(database, database.curation.RoiTag(), of_type, ("tag",)) & "tag <> ''"
 
 
 def verdicts_numbered(database: Database) -> Any:
     """Return the query of what people decided of ROIs of samples: ``state`` and ``reason``."""
     table = database.curation.Action.Verdict()
-    return newest_numbered(database, table, ("roi_id",)) & "state <> ''"
+    return newest_numbered(database, table, {}, ("state", "reason")) & "state <> ''"
 
 
 def newest_periods(database: Database, *columns: str) -> Any:

@@ -129,7 +129,7 @@ def _decided(database: Database) -> dict[str, Source]:
 def _tags(database: Database) -> Iterator[Found]:
     """Yield a column for each type of tags."""
     for row in labelled_rows(database, ROI_TAG_TYPE):
-        rows = tags_numbered(database) & _number(row, ROI_TAG_TYPE.number)
+        rows = tags_numbered(database, _number(row, ROI_TAG_TYPE.number))
         column = Column(f"{TAG}{row['label']}", "text", "tag of the ROI")
         yield Found(column, Source("text", quoting(database)("tag"), rows, OF_ROI))
 

@@ -1,4 +1,4 @@
-"""An index with the numbers of ROIs, so that filters do not read footprints on MySQL."""
+"""What MySQL reads tables by: an index with the numbers of ROIs, without footprints, or the key."""
 
 import re
 from typing import Any
@@ -39,7 +39,7 @@ def index_numbers(rois: Any) -> None:
         ``Segmentation.Roi``, on the project's server.
     """
     connection = rois.connection
-    if connection.adapter.backend != "mysql" or connection.role not in (None, "admin"):
+    if not _is_mysql(rois) or connection.role not in (None, "admin"):
         return
     if has_index(rois):
         return
@@ -77,7 +77,30 @@ def read_by_index(rois: Any) -> Any:
     rois : table
         ``Segmentation.Roi``.
     """
-    table = rois & True
-    if rois.connection.adapter.backend == "mysql" and has_index(rois):
-        table._support = [f"{rois.full_table_name} FORCE INDEX ({NAME})"]
-    return table
+    return _read_by(rois, NAME) if _is_mysql(rois) and has_index(rois) else rois & True
+
+
+def read_by_key(table: Any) -> Any:
+    """Return a table as a query that MySQL reads in the order of its key.
+
+    Left alone, MySQL goes through another index from row to row, while it has no statistics of a
+    table that was just filled.
+
+    Parameters
+    ----------
+    table : table
+        On either server.
+    """
+    return _read_by(table, "PRIMARY") if _is_mysql(table) else table & True
+
+
+def _read_by(table: Any, index: str) -> Any:
+    """Return a table of MySQL as a query that reads an index."""
+    read = table & True
+    read._support = [f"{table.full_table_name} FORCE INDEX ({index})"]
+    return read
+
+
+def _is_mysql(table: Any) -> bool:
+    """Return whether a table is on MySQL."""
+    return bool(table.connection.adapter.backend == "mysql")

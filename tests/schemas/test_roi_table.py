@@ -12,9 +12,9 @@ from pipeline.filters import All, Column, Columns, Condition, pandas_form, parse
 from schemas.actions import judge_rois
 from schemas.custom_columns import add_custom_column
 from schemas.labels import ROI_TAG_TYPE, add_label
-from schemas.numbered_rows import numbered_samples, tags_numbered, verdicts_numbered
+from schemas.numbered_rows import OF_ROI, numbered_samples, tags_numbered, verdicts_numbered
 from schemas.roi_index import NAME, index_numbers
-from schemas.roi_states import ROI, current_tags, newest_rows
+from schemas.roi_states import ROI, SEGMENTATION, current_tags, newest_rows
 from schemas.roi_table import Page, count_rois, fetch_rois, roi_table
 from schemas.roi_tags import tag_rois
 from schemas.stimuli import add_stimulus_type
@@ -222,19 +222,24 @@ def test_rois_samples_and_animals_are_counted(lab):
 
 def test_what_counts_now_is_found_by_numbers_as_by_keys(lab):
     database, rows = lab
-    numbers = [row["sample_no"] for row in numbered_samples(database).to_dicts()]
-    assert sorted(numbers) == list(range(1, 3 * N_TRIALS))
+    numbers = {
+        tuple(row[name] for name in SEGMENTATION): row["sample_no"]
+        for row in numbered_samples(database).to_dicts()
+    }
+    assert sorted(numbers.values()) == list(range(1, 3 * N_TRIALS))
     of_samples = database.sample.Sample.proj(segmentation_id="segmentation_id")
+    kind = (database.project.RoiTagType & {"label": "region"}).fetch1("KEY")
     pairs = (
-        (tags_numbered(database), current_tags(database), "tag"),
+        (tags_numbered(database, kind), current_tags(database) & kind, "tag"),
         (verdicts_numbered(database), decided(database), "state"),
     )
     for by_number, by_key, value in pairs:
         expected = by_key.restrict(of_samples, semantic_check=False).to_dicts()
+        for row in expected:
+            row["sample_no"] = numbers[tuple(row[name] for name in SEGMENTATION)]
         found = by_number.to_dicts()
         assert len(found) > len(rows) / 5
-        names = [*ROI, *(name for name in ("roi_tag_type_id",) if name in expected[0]), value]
-        assert told(found, names) == told(expected, names)
+        assert told(found, (*OF_ROI, value)) == told(expected, (*OF_ROI, value))
 
 
 def decided(database):
