@@ -10,7 +10,7 @@ from schemas.custom_columns import default_of, value_of
 from schemas.labels import CUSTOM_COLUMN, ROI_TAG_TYPE, STIMULUS_TYPE, labelled_rows
 from schemas.numbered_rows import newest_periods
 from schemas.roi_columns import CUSTOM, STIMULUS, TAG
-from schemas.roi_states import RECORDING, ROI, SEGMENTATION, current_tags, newest_rows
+from schemas.roi_states import RECORDING, ROI, SEGMENTATION
 
 TYPES = {"str": "str", "int": "Int64", "float": "float64", "bool": "boolean"}
 """Types of columns in which a value may be missing."""
@@ -79,11 +79,11 @@ def with_tags(database: Database, found: pd.DataFrame) -> pd.DataFrame:
         With the key of a ROI in each row.
     """
     types = labelled_rows(database, ROI_TAG_TYPE)
-    rows = _rows_of(current_tags(database), found) if types else []
+    rows = _in_turn(database.curation.RoiTag(), found) if types else []
     tags = {(*(row[name] for name in ROI), row["roi_tag_type_id"]): row["tag"] for row in rows}
     keys = _keys(found, ROI)
     for kind in types:
-        held = [tags.get((*key, kind["roi_tag_type_id"])) for key in keys]
+        held = [tags.get((*key, kind["roi_tag_type_id"])) or None for key in keys]
         found[f"{TAG}{kind['label']}"] = pd.Series(held, found.index, dtype="str")
     return found
 
@@ -98,17 +98,17 @@ def with_verdicts(database: Database, found: pd.DataFrame) -> pd.DataFrame:
     found : DataFrame
         With the key of a ROI in each row, and ``accepted`` and ``reason`` as they were computed.
     """
-    newest = newest_rows(database.curation.Action.Verdict(), ROI) & "state <> ''"
-    rows = _rows_of(newest.proj(verdict="state", verdict_reason="reason"), found)
-    verdicts = {tuple(row[name] for name in ROI): row for row in rows}
+    rows = _in_turn(database.curation.Action.Verdict(), found)
+    newest = {tuple(row[name] for name in ROI): row for row in rows}
+    verdicts = {key: row for key, row in newest.items() if row["state"]}
     as_found = {True: "accepted", False: "rejected"}
     decided = [verdicts.get(key) for key in _keys(found, ROI)]
     states = [
-        row["verdict"] if row else as_found[accepted]
+        row["state"] if row else as_found[accepted]
         for row, accepted in zip(decided, found["accepted"], strict=True)
     ]
     found["reason"] = [
-        row["verdict_reason"] if row else reason
+        row["reason"] if row else reason
         for row, reason in zip(decided, found["reason"], strict=True)
     ]
     found["accepted"] = [state == "accepted" for state in states]
@@ -116,15 +116,15 @@ def with_verdicts(database: Database, found: pd.DataFrame) -> pd.DataFrame:
     return found
 
 
-def _rows_of(query: Any, found: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows of a query of the ROIs that were found, and perhaps of more."""
+def _in_turn(table: Any, found: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return what people did to the ROIs that were found, and perhaps to more, the last last."""
     if len(found) > MANY:
-        return list(query.to_dicts())
+        return list(table.to_dicts(order_by="action"))
     keys = [
         dj.AndList([dict(zip(SEGMENTATION, key, strict=True)), f"roi_id IN ({_listed(rois)})"])
         for key, rois in found.groupby(list(SEGMENTATION))["roi_id"]
     ]
-    return list((query & keys).to_dicts())
+    return list((table & keys).to_dicts(order_by="action"))
 
 
 def _listed(numbers: pd.Series) -> str:
