@@ -25,6 +25,25 @@ def no_progress(phase: str, done: int, total: int) -> None:
     """Report to nobody."""
 
 
+def progress_of_several(progress: Progress, number: int, count: int) -> Progress:
+    """Return the progress of one of several passes of the same length.
+
+    Parameters
+    ----------
+    progress : callable
+        That of all passes together.
+    number : int
+        Of this one, from 0.
+    count : int
+        Of passes.
+    """
+
+    def tell(phase: str, done: int, total: int) -> None:
+        progress(phase, number * total + done, count * total)
+
+    return tell
+
+
 def frame_blocks(n_frames: int, *, frame_bytes: int, memory_bytes: int) -> list[slice]:
     """Cut a movie into blocks of frames that fit a memory budget.
 

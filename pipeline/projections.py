@@ -1,8 +1,8 @@
 """Images that stand for a movie: mean, maximum, standard deviation, local correlation."""
 
+import math
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,14 +13,21 @@ from pipeline.blocks import (
     frame_blocks,
     map_blocks,
     no_progress,
+    progress_of_several,
 )
 from pipeline.movie import Movie
+from pipeline.pixel_sums import Sum, Sums, add_frames, add_lost
+from pipeline.scratch import put_aside, scratch_array
+from pipeline.window import slabs_of
 
 MAX_THREADS = 4
 MAX_BLOCK_FRAMES = 256
 
 FORWARD = ((0, 1), (1, -1), (1, 0), (1, 1))
 """Steps (rows, columns) to the neighbours that come later; the other four are their opposites."""
+
+SLAB_COPIES = 4
+"""Copies of the sums of a slab of planes that the memory holds, with those of blocks."""
 
 CONSTANT = 1e-12
 """A trace whose variance is a smaller part of its mean square is constant but for rounding."""
@@ -29,7 +36,6 @@ N_LOST = 3 * 3 * 3
 """Count, total and squares for each step to a neighbour."""
 
 Image = NDArray[np.float32]
-Sum = NDArray[np.float64]
 
 
 class Projections(NamedTuple):
@@ -48,25 +54,6 @@ class Projections(NamedTuple):
     """Mean correlation of a pixel's trace with those of its neighbours in the plane, -1 to 1."""
 
 
-class _Sums(NamedTuple):
-    """Sums over frames of the deviation of each pixel from a fixed value, float64."""
-
-    n_finite: Sum
-    """Finite frames, ``(n_planes, n_rows, n_cols)`` as all sums."""
-
-    total: Sum
-    """Deviations."""
-
-    squares: Sum
-    """Squared deviations."""
-
-    maximum: Sum
-    """Largest deviation."""
-
-    products: Sum
-    """Products with each forward neighbour, ``(4, n_planes, n_rows, n_cols)``."""
-
-
 def project(
     movie: Movie,
     *,
@@ -83,7 +70,8 @@ def project(
     threads : int
         Blocks worked on at once, at most 4; the result has the same bits for any number.
     memory_bytes : int
-        Memory for frames and sums; at least one frame is read at a time.
+        Memory for frames and sums; at least one frame is read at a time. A volume whose sums do
+        not fit is read once for every so many of its planes.
     progress : callable
         Told ``("projections", frames done, frames in all)``.
 
@@ -99,12 +87,35 @@ def project(
     neighbours takes the frames in which both are finite; it is 0 where either is constant. A pair
     with fewer than two such frames does not count, and a pixel without any pair gets 0.
     """
+    images = [scratch_array(movie.frame_shape) for _ in Projections._fields]
+    slabs = _slabs(movie, memory_bytes=memory_bytes)
+    for number, (pixels, slab) in enumerate(slabs):
+        told = progress_of_several(progress, number, len(slabs))
+        found = _project_slab(slab, threads=threads, memory_bytes=memory_bytes, progress=told)
+        for image, part in zip(images, found, strict=True):
+            image.reshape(-1)[pixels] = part.ravel()
+            put_aside(image)
+    return Projections(*images)
+
+
+def _slabs(movie: Movie, *, memory_bytes: int) -> list[tuple[slice, Movie]]:
+    """Cut volumes into slabs of planes that fit; what is computed stays in the plane."""
+    if not movie.is_volume:
+        return [(slice(0, math.prod(movie.frame_shape)), movie)]
+    pixel_bytes = SLAB_COPIES * _n_sums(movie) * np.dtype(np.float64).itemsize
+    return slabs_of(movie, pixel_bytes=pixel_bytes, memory_bytes=memory_bytes // 2)
+
+
+def _project_slab(
+    movie: Movie, *, threads: int, memory_bytes: int, progress: Progress
+) -> list[Sum]:
+    """Return the images of a movie whose sums fit the memory."""
     shape = (-1, *movie.frame_shape[-2:])
     first = movie[0].astype(np.float64).reshape(shape)
     reference = np.where(np.isfinite(first), first, 0)
     blocks, threads = _plan(movie, threads=threads, memory_bytes=memory_bytes)
 
-    def add_up(_: slice, block: NDArray[Any]) -> tuple[_Sums, Sum | None]:
+    def add_up(_: slice, block: NDArray[Any]) -> tuple[Sums, Sum | None]:
         return _block_sums(block.reshape(len(block), *reference.shape), reference)
 
     sums, lost = _empty_sums(reference.shape), None
@@ -114,8 +125,7 @@ def project(
         sums = _merge(sums, more)
         if more_lost is not None:
             lost = more_lost if lost is None else lost + more_lost
-    images = _images(sums, lost, reference)
-    return Projections(*(i.reshape(movie.frame_shape).astype(np.float32) for i in images))
+    return list(_images(sums, lost, reference))
 
 
 def _plan(movie: Movie, *, threads: int, memory_bytes: int) -> tuple[list[slice], int]:
@@ -123,14 +133,18 @@ def _plan(movie: Movie, *, threads: int, memory_bytes: int) -> tuple[list[slice]
     half = memory_bytes // 2
     block_bytes = min(half // (MAX_THREADS + 1), MAX_BLOCK_FRAMES * movie.frame_bytes)
     blocks = frame_blocks(movie.n_frames, frame_bytes=movie.frame_bytes, memory_bytes=block_bytes)
-    n_sums = len(_Sums._fields) - 1 + len(FORWARD) + (N_LOST if movie.dtype.kind == "f" else 0)
-    sums_bytes = n_sums * int(np.prod(movie.frame_shape)) * np.dtype(np.float64).itemsize
+    sums_bytes = _n_sums(movie) * int(np.prod(movie.frame_shape)) * np.dtype(np.float64).itemsize
     affordable = half // sums_bytes - 2
     return blocks, max(1, min(threads, MAX_THREADS, affordable))
 
 
-def _empty_sums(shape: tuple[int, ...]) -> _Sums:
-    return _Sums(
+def _n_sums(movie: Movie) -> int:
+    """Return how many sums there are of each pixel."""
+    return len(Sums._fields) - 1 + len(FORWARD) + (N_LOST if movie.dtype.kind == "f" else 0)
+
+
+def _empty_sums(shape: tuple[int, ...]) -> Sums:
+    return Sums(
         n_finite=np.zeros(shape),
         total=np.zeros(shape),
         squares=np.zeros(shape),
@@ -139,18 +153,18 @@ def _empty_sums(shape: tuple[int, ...]) -> _Sums:
     )
 
 
-def _block_sums(block: NDArray[Any], reference: Sum) -> tuple[_Sums, Sum | None]:
+def _block_sums(block: NDArray[Any], reference: Sum) -> tuple[Sums, Sum | None]:
     """Add up a block; also what its pairs of pixels lose where one of them is not finite."""
     block = np.ascontiguousarray(block, _compiled_type(block.dtype))
     sums = _empty_sums(reference.shape)
     for plane in range(reference.shape[0]):
-        of_plane = _Sums(*(field[..., plane, :, :] for field in sums))
-        _add_frames(block[:, plane], reference[plane], of_plane)
+        of_plane = Sums(*(field[..., plane, :, :] for field in sums))
+        add_frames(block[:, plane], reference[plane], of_plane)
     if np.all(sums.n_finite == len(block)):
         return sums, None
     lost = np.zeros((3, 3, 3, *reference.shape))
     for plane in range(reference.shape[0]):
-        _add_lost(block[:, plane], reference[plane], lost[:, :, :, plane])
+        add_lost(block[:, plane], reference[plane], lost[:, :, :, plane])
     return sums, lost
 
 
@@ -159,15 +173,15 @@ def _compiled_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(np.float32) if dtype == np.float16 else dtype.newbyteorder("=")
 
 
-def _merge(sums: _Sums, more: _Sums) -> _Sums:
+def _merge(sums: Sums, more: Sums) -> Sums:
     """Add the sums of the next block in place."""
-    for name, total, addend in zip(_Sums._fields, sums, more, strict=True):
+    for name, total, addend in zip(Sums._fields, sums, more, strict=True):
         combine = np.maximum if name == "maximum" else np.add
         combine(total, addend, out=total)
     return sums
 
 
-def _images(sums: _Sums, lost: Sum | None, reference: Sum) -> tuple[Sum, Sum, Sum, Sum]:
+def _images(sums: Sums, lost: Sum | None, reference: Sum) -> tuple[Sum, Sum, Sum, Sum]:
     """Turn sums into images."""
     seen = sums.n_finite > 0
     n = np.where(seen, sums.n_finite, np.nan)
@@ -177,7 +191,7 @@ def _images(sums: _Sums, lost: Sum | None, reference: Sum) -> tuple[Sum, Sum, Su
     return reference + mean, maximum, std, _local_correlation(sums, lost)
 
 
-def _local_correlation(sums: _Sums, lost: Sum | None) -> Sum:
+def _local_correlation(sums: Sums, lost: Sum | None) -> Sum:
     """Average the correlations of each pixel over its neighbours in the plane."""
     total, pairs = np.zeros_like(sums.n_finite), np.zeros_like(sums.n_finite)
     n_rows, n_cols = sums.n_finite.shape[-2:]
@@ -199,7 +213,7 @@ def _local_correlation(sums: _Sums, lost: Sum | None) -> Sum:
     return total / np.maximum(pairs, 1)
 
 
-def _common_moments(sums: _Sums, lost: Sum | None, step: tuple[int, int]) -> Sum:
+def _common_moments(sums: Sums, lost: Sum | None, step: tuple[int, int]) -> Sum:
     """Return count, total and squares over the frames in which the neighbour is finite too."""
     moments = np.stack([sums.n_finite, sums.total, sums.squares])
     return moments if lost is None else moments - lost[1 + step[0], 1 + step[1]]
@@ -215,83 +229,3 @@ def _correlation(covariance: Sum, variance_1: Sum, variance_2: Sum) -> Sum:
     """Return the correlation, 0 where a trace is constant."""
     scale = np.sqrt(variance_1) * np.sqrt(variance_2)
     return np.clip(covariance / np.where(scale > 0, scale, np.inf), -1, 1)
-
-
-compiled = numba.njit(nogil=True, cache=True)
-
-
-@compiled
-def _add_frames(frames: NDArray[Any], reference: Sum, sums: _Sums) -> None:
-    """Add the frames of a plane to its sums, row by row so that the sums stay in the cache."""
-    n_frames, n_rows, n_cols = frames.shape
-    # a zero at either end stands for the neighbours outside the image
-    here, below = np.zeros(n_cols + 2), np.zeros(n_cols + 2)
-    ones = np.ones(n_cols)
-    for row in range(n_rows):
-        products = sums.products[:, row]
-        below[:] = 0
-        for frame in range(n_frames):
-            _take_deviations(frames[frame, row], reference[row], here[1:-1])
-            _add_finite(frames[frame, row], reference[row], sums.n_finite[row], sums.maximum[row])
-            if row + 1 < n_rows:
-                _take_deviations(frames[frame, row + 1], reference[row + 1], below[1:-1])
-            _add_products(here[1:-1], ones, sums.total[row])
-            _add_products(here[1:-1], here[1:-1], sums.squares[row])
-            _add_products(here[1:-1], here[2:], products[0])
-            _add_products(here[1:-1], below[:-2], products[1])
-            _add_products(here[1:-1], below[1:-1], products[2])
-            _add_products(here[1:-1], below[2:], products[3])
-
-
-@compiled
-def _take_deviations(values: NDArray[Any], reference: Sum, deviations: Sum) -> None:
-    """Write how far a row lies from its reference, zero where it is not finite."""
-    for col in range(len(values)):
-        deviation = np.float64(values[col]) - reference[col]
-        deviations[col] = deviation if np.isfinite(deviation) else 0.0
-
-
-@compiled
-def _add_finite(values: NDArray[Any], reference: Sum, count: Sum, maximum: Sum) -> None:
-    """Count the finite values of a row and keep the largest deviations."""
-    for col in range(len(values)):
-        deviation = np.float64(values[col]) - reference[col]
-        finite = np.isfinite(deviation)
-        count[col] += 1.0 if finite else 0.0
-        maximum[col] = deviation if finite and deviation > maximum[col] else maximum[col]
-
-
-@compiled
-def _add_products(left: Sum, right: Sum, sums: Sum) -> None:
-    """Add the products of two rows to their sums."""
-    for col in range(len(sums)):
-        sums[col] += left[col] * right[col]
-
-
-@compiled
-def _add_lost(frames: NDArray[Any], reference: Sum, lost: Sum) -> None:
-    """Add what the neighbours of missing pixels have in the frames that their pair lacks.
-
-    ``lost[1 + rows, 1 + cols]`` holds count, total and squares of each finite pixel over the
-    frames in which its neighbour at that step is missing.
-    """
-    n_frames, n_rows, n_cols = frames.shape
-    for frame in range(n_frames):
-        for row in range(n_rows):
-            for col in range(n_cols):
-                if not np.isfinite(frames[frame, row, col]):
-                    _lose_neighbours(frames[frame], reference, lost, row, col)
-
-
-@compiled
-def _lose_neighbours(frame: NDArray[Any], reference: Sum, lost: Sum, row: int, col: int) -> None:
-    """Add the finite neighbours of one missing pixel."""
-    n_rows, n_cols = frame.shape
-    for near_row in range(max(0, row - 1), min(n_rows, row + 2)):
-        for near_col in range(max(0, col - 1), min(n_cols, col + 2)):
-            deviation = np.float64(frame[near_row, near_col]) - reference[near_row, near_col]
-            if np.isfinite(deviation):
-                moments = lost[1 + row - near_row, 1 + col - near_col, :, near_row, near_col]
-                moments[0] += 1
-                moments[1] += deviation
-                moments[2] += deviation**2

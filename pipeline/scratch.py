@@ -9,6 +9,7 @@ import mmap
 import os
 import shutil
 import tempfile
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -54,6 +55,31 @@ def scratch_array(shape: tuple[int, ...]) -> NDArray[np.float32]:
         _reserve(file.fileno(), n_bytes)
         mapped = mmap.mmap(file.fileno(), n_bytes)
     return np.frombuffer(mapped, np.float32).reshape(shape)
+
+
+class GatheredRows:
+    """Traces that come one part after the other, and that the memory need not hold together."""
+
+    def __init__(self, n_frames: int) -> None:
+        self._shape = 0, n_frames
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 closed by `joined`, or with this
+        weakref.finalize(self, self._file.close)
+
+    def add(self, rows: NDArray[np.float32]) -> None:
+        """Add traces, ``(n_rows, n_frames)``, after those that came before."""
+        _check_room(rows.nbytes)
+        for some in some_rows(rows):
+            self._file.write(np.ascontiguousarray(rows[some], np.float32).data)
+        self._shape = self._shape[0] + len(rows), self._shape[1]
+
+    def joined(self) -> NDArray[np.float32]:
+        """Return all of them, ``(n_all_rows, n_frames)``; nothing can be added any more."""
+        with self._file as file:
+            file.flush()
+            if 0 in self._shape:
+                return np.zeros(self._shape, np.float32)
+            mapped = mmap.mmap(file.fileno(), 4 * math.prod(self._shape))
+        return np.frombuffer(mapped, np.float32).reshape(self._shape)
 
 
 @dataclass(frozen=True)
@@ -193,18 +219,66 @@ def by_frames(parts: Iterable[NDArray[np.floating]], shape: tuple[int, int]) -> 
         From `scratch_array`.
     """
     out = scratch_array(shape)
-    done = 0
-    for part in parts:
-        following = done + part.shape[1]
-        out[:, done:following] = part
-        if done // PAGE_FRAMES != following // PAGE_FRAMES:
-            put_aside(out)
-        done = following
+    add_frames(out, parts)
     return out
+
+
+def add_frames(
+    out: NDArray[np.float32],
+    parts: Iterable[NDArray[np.floating]],
+    rows: NDArray[np.integer] | None = None,
+) -> None:
+    """Add to an array what comes from the first frame to the last.
+
+    Parameters
+    ----------
+    out : array, (n_rows, n_frames)
+        From `scratch_array`; changed in place.
+    parts : iterable of array, (n_some_rows, n_some_frames)
+        Of the frames, in order.
+    rows : array, (n_some_rows,), optional
+        To which rows they are added, in increasing order; None: to all.
+    """
+    chosen = np.arange(len(out)) if rows is None else rows
+    done, waiting, n_bytes = 0, [], 0
+    for part in parts:
+        waiting.append(part)
+        n_bytes += part.nbytes
+        if n_bytes >= ROWS_BYTES:
+            done = _add_waiting(out, waiting, chosen, done)
+            waiting, n_bytes = [], 0
+    if waiting:
+        _add_waiting(out, waiting, chosen, done)
+
+
+def _add_waiting(
+    out: NDArray[np.float32],
+    waiting: list[NDArray[np.floating]],
+    rows: NDArray[np.integer],
+    done: int,
+) -> int:
+    """Add what waits after the frames that are done, and return how many are done then."""
+    block = np.concatenate(waiting, axis=1)
+    following = done + int(block.shape[1])
+    # each row lies in a page of its own, so that few of them fit
+    for some in portions(range(len(rows)), n_frames=max(PAGE_FRAMES, block.shape[1])):
+        here = slice(some[0], some[-1] + 1)
+        out[rows[here], done:following] += block[here]
+        put_aside(out)
+    return following
 
 
 def _reserve(file: int, n_bytes: int) -> None:
     """Take room on the disk now: a full disk would end the process when it is written to."""
+    _check_room(n_bytes)
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file, 0, n_bytes)
+    else:
+        os.truncate(file, n_bytes)
+
+
+def _check_room(n_bytes: int) -> None:
+    """Refuse what does not fit into the temporary folder."""
     folder = tempfile.gettempdir()
     free = shutil.disk_usage(folder).free
     if free < n_bytes:
@@ -212,7 +286,3 @@ def _reserve(file: int, n_bytes: int) -> None:
             f"the extraction needs {n_bytes / 1e9:.1f} GB for traces in {folder}, which has "
             f"{free / 1e9:.1f} GB free; set TMPDIR to a folder with more room."
         )
-    if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(file, 0, n_bytes)
-    else:
-        os.truncate(file, n_bytes)

@@ -7,7 +7,8 @@ import zarr
 from numpy.typing import NDArray
 from scipy import sparse
 
-from pipeline.extraction.archive import OPTIONAL, TRACES
+from pipeline.extraction.archive import OPTIONAL, TRACES, read_background_images
+from pipeline.extraction.mosaic import BackgroundImages
 from pipeline.extraction.sources import Background, Quality
 from pipeline.roi_file import RoiFile, footprints_of
 from pipeline.rois import GivenRois, shape_from_dict
@@ -19,7 +20,6 @@ from schemas.settings import ProjectError
 from schemas.store import stored_path
 
 FACTS = ("pixels", "weights", "accepted", "name", "reason")
-SPARSE = ("data", "indices", "indptr")
 
 
 def choose_segmentation(database: Database, recording: Key, name: str | None = None) -> Key:
@@ -201,9 +201,11 @@ def _background(group: Any, shape: tuple[int, ...], cropped: tuple[int, ...]) ->
     inner = tuple(slice(width, n - width) for width, n in zip(cropped, shape, strict=True))
     kept = np.arange(int(np.prod(shape))).reshape(shape)[inner].ravel()
     size = int(np.prod(shape)), len(temporal)
-    if "background_spatial" in group:
+    spatial = read_background_images(group, kept.size)
+    if isinstance(spatial, np.ndarray):
         dense = np.zeros(size, np.float32)
-        dense[kept] = group["background_spatial"][:]
+        dense[kept] = spatial
         return Background(dense, temporal)
-    data, indices, indptr = (group[f"background_spatial_{part}"][:] for part in SPARSE)
-    return Background(sparse.csc_array((data, kept[indices], indptr), shape=size), temporal)
+    images = spatial.at() if isinstance(spatial, BackgroundImages) else spatial
+    entries = images.data, kept[images.indices], images.indptr
+    return Background(sparse.csc_array(entries, shape=size), temporal)

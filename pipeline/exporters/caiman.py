@@ -98,7 +98,7 @@ def _write_traces(estimates: h5py.Group, traces: Any) -> None:
 def _write_background(estimates: h5py.Group, rois: RoiFile, order: NDArray[np.int64]) -> None:
     """Write the background, some of its courses at once; CaImAn knows a dense one alone."""
     assert rois.background is not None  # noqa: S101 the caller asked
-    spatial, temporal = rois.background
+    spatial, temporal = rois.background.images, rois.background.temporal
     n_pixels, n_courses = spatial.shape
     written = estimates.create_dataset("b", (n_pixels, n_courses), np.float32)
     back = np.argsort(order)

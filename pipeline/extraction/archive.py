@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import zarr
 from numpy.typing import NDArray
+from scipy import sparse
 
+from pipeline.extraction.mosaic import Axis, BackgroundImages, Spread
 from pipeline.extraction.sources import Sources
 from pipeline.scratch import put_aside
 
@@ -15,6 +17,10 @@ CHUNK_VALUES = 1 << 18
 TRACES = ("raw", "denoised", "dff", "spikes")
 OPTIONAL = {"background": "under", "neuropil": "neuropil"}
 """Traces that not every extraction has, and what they are called there."""
+
+SPATIAL = "background_spatial"
+SPARSE = ("data", "indices", "indptr")
+"""Parts of a sparse array in compressed columns."""
 
 
 def save_sources(sources: Sources, folder: Path) -> None:
@@ -30,7 +36,8 @@ def save_sources(sources: Sources, folder: Path) -> None:
         its ``neuropil``, and the whole background: ``background_temporal`` ``(n_courses,
         n_frames)`` and ``background_spatial`` ``(n_pixels, n_courses)``. The latter, where it is
         sparse, is written in compressed columns: ``background_spatial_data``, ``_indices`` and
-        ``_indptr``.
+        ``_indptr``; where it is interpolated between blocks, as what is constant in a pixel and the
+        place of the blocks, which `read_background_images` knows.
     """
     group = zarr.open_group(folder, mode="w")
     arrays = {name: getattr(sources, name) for name in TRACES if name != "raw"}
@@ -39,10 +46,11 @@ def save_sources(sources: Sources, folder: Path) -> None:
     arrays["background_temporal"] = sources.background.temporal
     spatial = sources.background.spatial
     if isinstance(spatial, np.ndarray):
-        arrays["background_spatial"] = spatial
+        arrays[SPATIAL] = spatial
+    elif isinstance(spatial, BackgroundImages):
+        arrays |= {f"{SPATIAL}_{part}": array for part, array in _of_images(spatial).items()}
     else:
-        for part in ("data", "indices", "indptr"):
-            arrays[f"background_spatial_{part}"] = getattr(spatial, part)
+        arrays |= {f"{SPATIAL}_{part}": getattr(spatial, part) for part in SPARSE}
     for name, array in arrays.items():
         _write(group, name, array)
     _write(group, "raw", sources.denoised, sources.residuals)
@@ -69,6 +77,62 @@ def read_traces(folder: Path) -> Iterator[dict[str, NDArray[np.float32]]]:
         block = {name: array[start : start + chunk_rois] for name, array in arrays.items()}
         for row in range(len(block["raw"])):
             yield {name: traces[row] for name, traces in block.items()}
+
+
+def read_background_images(
+    group: Any, n_pixels: int
+) -> BackgroundImages | sparse.csc_array | NDArray[np.float32]:
+    """Read the images of the background of an extraction, ``(n_pixels, n_courses)``.
+
+    Parameters
+    ----------
+    group : zarr.Group
+        Written by `save_sources`.
+    n_pixels : int
+        Of a frame.
+
+    Returns
+    -------
+    BackgroundImages, array or sparse array
+        As ``spatial`` of `Background` was.
+    """
+    if SPATIAL in group:
+        return np.asarray(group[SPATIAL][:], np.float32)
+    if f"{SPATIAL}_constant" in group:
+        return _images_in(group)
+    parts = tuple(group[f"{SPATIAL}_{part}"][:] for part in SPARSE)
+    return sparse.csc_array(parts, shape=(n_pixels, parts[2].size - 1))
+
+
+def _of_images(images: BackgroundImages) -> dict[str, NDArray[Any]]:
+    """Return images between blocks as arrays by their name."""
+    spread = images.spread
+    arrays: dict[str, NDArray[Any]] = {
+        "constant": images.constant,
+        "usable": spread.usable,
+        "choice": spread.choice,
+        "counts": np.array([axis.n_blocks for axis in spread.axes] + [spread.n_blocks]),
+    }
+    for number, axis in enumerate(spread.axes):
+        parts = {"block": axis.block, "near": axis.near, "weight": axis.weight}
+        arrays |= {f"{name}_{number}": part for name, part in parts.items()}
+    return arrays
+
+
+def _images_in(group: Any) -> BackgroundImages:
+    """Return images between blocks that were written."""
+
+    def read(name: str) -> NDArray[Any]:
+        return np.asarray(group[f"{SPATIAL}_{name}"][:])
+
+    *counts, n_blocks = read("counts").tolist()
+    axes = tuple(
+        Axis(read(f"block_{k}"), read(f"near_{k}"), read(f"weight_{k}"), count)
+        for k, count in enumerate(counts)
+    )
+    return BackgroundImages(
+        read("constant"), Spread(axes, read("choice"), n_blocks, read("usable"))
+    )
 
 
 def _write(group: Any, name: str, *terms: NDArray[Any]) -> None:

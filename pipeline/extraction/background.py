@@ -1,9 +1,9 @@
 """The background: what the pixels between the cells do, carried to the pixels under them.
 
-The frame is cut into blocks a few cells wide. The course of a block is the mean of its pixels
-outside the cells, and under a cell the courses of the blocks around are interpolated. Neuropil that
-differs from place to place is followed in this way, no cell can make a course of its own, and the
-slow bleaching of a cell stays with the cell.
+The frame is cut into blocks a few cells wide (see `pipeline.extraction.mosaic`). The course of a
+block is the mean of its pixels outside the cells, and under a cell the courses of the blocks around
+are interpolated. Neuropil that differs from place to place is followed in this way, no cell can
+make a course of its own, and the slow bleaching of a cell stays with the cell.
 """
 
 from functools import reduce
@@ -15,6 +15,15 @@ from scipy import sparse
 
 from pipeline.extraction.field import Field
 from pipeline.extraction.long_traces import around_mean, mean_of_rows, products
+from pipeline.extraction.mosaic import (
+    PIXELS_AT_ONCE,
+    Average,
+    Axis,
+    Images,
+    Spread,
+    axis_of,
+    block_of,
+)
 from pipeline.scratch import by_frames, some_frames
 
 BLOCK_GSIGS = 2.5
@@ -26,22 +35,25 @@ MIN_FREE_FRACTION = 0.25
 MAX_ONE_CELL = 0.8
 """Largest part of a closed block that one cell may cover; its light could not be told apart."""
 
+ENTRIES_AT_ONCE = 1 << 17
+"""Pixels of footprints at which blocks are interpolated at once."""
+
 
 class Blocks(NamedTuple):
     """How pixels are averaged into blocks, and blocks interpolated at pixels."""
 
-    average: sparse.csc_array
-    """``(n_pixels, n_blocks)``, each column of sum 1."""
+    average: Average
+    """From pixels to blocks."""
 
-    spread: sparse.csr_array
-    """``(n_pixels, n_blocks)``, each row of sum 1; empty at a pixel that is not usable."""
+    spread: Spread
+    """From blocks to pixels; empty at a pixel that is not usable."""
 
 
 class LocalBackground(NamedTuple):
     """The changing part of the background: ``spread @ courses``, ``(n_pixels, n_frames)``."""
 
-    spread: sparse.csr_array
-    """``(n_pixels, n_blocks)``."""
+    spread: Spread
+    """From blocks to pixels."""
 
     courses: NDArray[np.float32]
     """Of the blocks, ``(n_blocks, n_frames)``."""
@@ -66,19 +78,18 @@ def find_blocks(
     Blocks
         Those with a usable pixel.
     """
-    counts = [
-        max(1, round(length / (gsigs * gsig)))
+    axes = tuple(
+        axis_of(length, max(1, round(length / (gsigs * gsig))))
         for length, gsig in zip(field.frame_shape, field.gsig_px, strict=True)
-    ]
-    block = _block_of_pixel(field.frame_shape, counts)
-    average = _average(block, counts, footprints, field)
-    filled = np.flatnonzero(np.diff(average.indptr))
-    axes = [_hats(n, count) for n, count in zip(field.frame_shape, counts, strict=True)]
-    spread = sparse.csr_array(reduce(_product, axes)) @ _stand_ins(filled, counts)
-    usable = sparse.diags_array(field.usable.astype(np.float32))
-    spread = sparse.csr_array(usable @ spread, dtype=np.float32)
-    spread.eliminate_zeros()
-    return Blocks(sparse.csc_array(average[:, filled]), spread)
+    )
+    inside = np.zeros(field.usable.size, np.bool_)
+    inside[footprints.indices[footprints.data > 0]] = True
+    average = _average(axes, footprints, field.usable, field.usable & ~inside)
+    filled = np.flatnonzero(_sizes(average))
+    choice = _stand_ins(filled, [axis.n_blocks for axis in axes])
+    spread = Spread(axes, choice, int(filled.size), field.usable)
+    only = {name: getattr(average, name)[:, filled] for name in ("by_usable", "by_free")}
+    return Blocks(average._replace(**only), spread)
 
 
 def median_courses(movie: NDArray[np.float32], blocks: Blocks) -> NDArray[np.float32]:
@@ -96,11 +107,10 @@ def median_courses(movie: NDArray[np.float32], blocks: Blocks) -> NDArray[np.flo
     array, (n_blocks, n_frames)
         The courses.
     """
-    courses = np.empty((blocks.average.shape[1], len(movie)), np.float32)
-    for course, start, stop in zip(
-        courses, blocks.average.indptr[:-1], blocks.average.indptr[1:], strict=True
-    ):
-        course[:] = np.median(movie[:, blocks.average.indices[start:stop]], axis=1)
+    average = blocks.average.at()
+    courses = np.empty((average.shape[1], len(movie)), np.float32)
+    for course, start, stop in zip(courses, average.indptr[:-1], average.indptr[1:], strict=True):
+        course[:] = np.median(movie[:, average.indices[start:stop]], axis=1)
     return courses
 
 
@@ -132,72 +142,123 @@ def without_noise(courses: NDArray[np.float32], gnb: int | None) -> NDArray[np.f
 
 
 def at_entries(
-    spread: sparse.csr_array, matrix: sparse.csc_array, by_block: NDArray[np.float64]
+    images: Images | sparse.csr_array, matrix: sparse.csc_array, by_image: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Interpolate numbers of blocks at the stored entries of a matrix, ``(n_stored,)``.
+    """Add up images with weights at the stored entries of a matrix, ``(n_stored,)``.
 
     Parameters
     ----------
-    spread : sparse array, (n_pixels, n_blocks)
-        Of `Blocks`.
+    images : Spread, Average or sparse array, (n_pixels, n_images)
+        Of blocks, or of cells.
     matrix : sparse array, (n_pixels, n_rois)
         Its entries say where.
-    by_block : array, (n_blocks, n_rois)
-        The numbers, different for each column of the matrix.
+    by_image : array, (n_images, n_rois)
+        The weights, different for each column of the matrix.
     """
-    rows = sparse.csr_array(spread[matrix.indices])
-    roi = np.repeat(np.arange(matrix.shape[1]), np.diff(matrix.indptr))
-    entry = np.repeat(np.arange(roi.size), np.diff(rows.indptr))
-    values = rows.data * by_block[rows.indices, roi[entry]]
-    return np.asarray(np.bincount(entry, values, minlength=roi.size), np.float64)
+    found = np.empty(matrix.nnz)
+    roi_of_entry = np.repeat(np.arange(matrix.shape[1]), np.diff(matrix.indptr))
+    for start in range(0, matrix.nnz, ENTRIES_AT_ONCE):
+        some = slice(start, start + ENTRIES_AT_ONCE)
+        rows = _rows(images, matrix.indices[some])
+        entry = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
+        values = rows.data * by_image[rows.indices, roi_of_entry[some][entry]]
+        found[some] = np.bincount(entry, values, minlength=rows.shape[0])
+    return found
+
+
+def under_footprints(footprints: sparse.csc_array, images: Images) -> sparse.csr_array:
+    """Return ``footprints.T @ images``, ``(n_rois, n_images)``.
+
+    Parameters
+    ----------
+    footprints : sparse array, (n_pixels, n_rois)
+        Few of their pixels are looked at at once.
+    images : Spread or Average, (n_pixels, n_images)
+        Of blocks.
+    """
+    n_rois = footprints.shape[1]
+    # whole footprints at once, so that each sum is taken in one
+    group = footprints.indptr[:-1] // ENTRIES_AT_ONCE
+    edges = np.flatnonzero(np.diff(group, prepend=-1, append=group[-1:] + 1))
+    parts = [sparse.csr_array((0, images.shape[1]), dtype=np.float32)]
+    for first, last in zip(edges[:-1], edges[1:], strict=True):
+        indptr = footprints.indptr[first : last + 1]
+        some = slice(indptr[0], indptr[-1])
+        places = np.arange(some.stop - some.start), indptr - indptr[0]
+        weights = sparse.csr_array(
+            (footprints.data[some], *places), shape=(last - first, places[0].size)
+        )
+        parts.append(weights @ images.at(footprints.indices[some]))
+    return sparse.csr_array(sparse.vstack(parts, format="csr")[:n_rois])
+
+
+def _rows(images: Images | sparse.csr_array, pixels: NDArray[np.integer]) -> sparse.csr_array:
+    """Return images at some pixels."""
+    if isinstance(images, sparse.csr_array):
+        return sparse.csr_array(images[pixels])
+    return sparse.csr_array(images.at(pixels))
 
 
 def _average(
-    block: NDArray[np.int64], counts: list[int], footprints: sparse.csc_array, field: Field
-) -> sparse.csc_array:
+    axes: tuple[Axis, ...],
+    footprints: sparse.csc_array,
+    usable: NDArray[np.bool_],
+    free: NDArray[np.bool_],
+) -> Average:
     """Return the weights that average the pixels of each block outside the cells.
 
     Where several cells leave few of them, all pixels count, and the light of the cells is taken
     off later; where a single cell does, the free pixels of the blocks around.
     """
-    n_blocks = int(np.prod(counts))
-    every = _indicator(block, field.usable, n_blocks)
-    inside = np.zeros(block.size, np.bool_)
-    inside[footprints.indices[footprints.data > 0]] = True
-    free = _indicator(block, field.usable & ~inside, n_blocks)
-    n_usable = np.asarray(every.sum(axis=0)).ravel()
-    closed = np.asarray(free.sum(axis=0)).ravel() < MIN_FREE_FRACTION * n_usable
-    by_cell = sparse.csr_array(every.T @ (footprints > 0).astype(np.float32))
-    largest = by_cell.max(axis=1).toarray().ravel() if by_cell.shape[1] else np.zeros(n_blocks)
-    one_cell = closed & (largest > MAX_ONE_CELL * n_usable)
+    counts = [axis.n_blocks for axis in axes]
+    n_usable, n_free = _numbers(axes, usable), _numbers(axes, free)
+    closed = n_free < MIN_FREE_FRACTION * n_usable
+    one_cell = closed & (_largest(axes, footprints, usable) > MAX_ONE_CELL * n_usable)
     around = sparse.csr_array(reduce(_product, [_neighbours(count) for count in counts]))
     around = around @ sparse.diags_array(one_cell.astype(np.float32))
-    weights = sparse.csc_array(
-        free @ (sparse.diags_array((~closed).astype(np.float32)) + around)
-        + every @ sparse.diags_array((closed & ~one_cell).astype(np.float32))
-    )
-    weights.eliminate_zeros()
-    total = np.asarray(weights.sum(axis=0)).ravel()
+    by_free = sparse.csr_array(sparse.diags_array((~closed).astype(np.float32)) + around)
+    by_usable = sparse.csr_array(sparse.diags_array((closed & ~one_cell).astype(np.float32)))
+    total = np.asarray(by_free.T @ n_free + by_usable.T @ n_usable)
     if not total.any():  # one cell is all there is
-        weights, total = every, n_usable
-    scale = sparse.diags_array(1 / np.maximum(total, 1))
-    return sparse.csc_array(weights @ scale, dtype=np.float32)
+        by_usable = sparse.csr_array(sparse.eye_array(n_usable.size, dtype=np.float32))
+        total = n_usable
+    scale = sparse.diags_array(np.asarray(1 / np.maximum(total, 1), np.float32))
+    return Average(
+        axes,
+        usable,
+        free,
+        sparse.csr_array(by_usable @ scale).astype(np.float32),
+        sparse.csr_array(by_free @ scale).astype(np.float32),
+    )
 
 
-def _indicator(
-    block: NDArray[np.int64], pixels: NDArray[np.bool_], n_blocks: int
-) -> sparse.csc_array:
-    """Return 1 at each of some pixels in the column of its block, ``(n_pixels, n_blocks)``."""
-    taken = np.flatnonzero(pixels)
-    ones = np.ones(taken.size, np.float32)
-    return sparse.csc_array((ones, (taken, block[taken])), shape=(block.size, n_blocks))
+def _sizes(average: Average) -> NDArray[np.float64]:
+    """Return the sum of the weights of each block, 0 where it has no pixel."""
+    free, usable = _numbers(average.axes, average.free), _numbers(average.axes, average.usable)
+    return np.asarray(average.by_free.T @ free + average.by_usable.T @ usable)
 
 
-def _block_of_pixel(frame_shape: tuple[int, ...], counts: list[int]) -> NDArray[np.int64]:
-    """Return the number of the block in which each pixel lies, ``(n_pixels,)``."""
-    along = [np.arange(n) * count // n for n, count in zip(frame_shape, counts, strict=True)]
-    places = np.meshgrid(*along, indexing="ij")
-    return np.asarray(np.ravel_multi_index(places, counts), np.int64).ravel()
+def _numbers(axes: tuple[Axis, ...], pixels: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return how many of some pixels lie in each block."""
+    n_blocks = int(np.prod([axis.n_blocks for axis in axes]))
+    count = np.zeros(n_blocks)
+    for start in range(0, pixels.size, PIXELS_AT_ONCE):
+        some = slice(start, start + PIXELS_AT_ONCE)
+        count += np.bincount(block_of(axes, some), pixels[some], minlength=n_blocks)
+    return count
+
+
+def _largest(
+    axes: tuple[Axis, ...], footprints: sparse.csc_array, usable: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """Return how many pixels of each block the cell covers that covers most of it."""
+    n_blocks = int(np.prod([axis.n_blocks for axis in axes]))
+    largest = np.zeros(n_blocks, np.int64)
+    for start, stop in zip(footprints.indptr[:-1], footprints.indptr[1:], strict=True):
+        pixels = footprints.indices[start:stop][footprints.data[start:stop] > 0]
+        block, count = np.unique(block_of(axes, pixels[usable[pixels]]), return_counts=True)
+        largest[block] = np.maximum(largest[block], count)
+    return largest
 
 
 def _neighbours(count: int) -> sparse.csr_array:
@@ -206,35 +267,18 @@ def _neighbours(count: int) -> sparse.csr_array:
     return sparse.csr_array((np.abs(place[:, np.newaxis] - place) <= 1).astype(np.float32))
 
 
-def _stand_ins(filled: NDArray[np.int64], counts: list[int]) -> sparse.csr_array:
-    """Return which filled block stands for each block, ``(n_blocks, n_filled)``: the nearest."""
-    n_blocks = int(np.prod(counts))
-    empty = np.setdiff1d(np.arange(n_blocks), filled)
-    choice = np.zeros(n_blocks, np.int64)
+def _stand_ins(filled: NDArray[np.int64], counts: list[int]) -> NDArray[np.int32]:
+    """Return which filled block stands for each block, ``(n_blocks,)``: the nearest."""
+    choice = np.zeros(int(np.prod(counts)), np.int32)
+    empty = np.setdiff1d(np.arange(choice.size), filled)
     choice[filled] = np.arange(filled.size)
     there = np.stack(np.unravel_index(filled, counts), axis=1)
     for block in empty if filled.size else ():
         away = there - np.array(np.unravel_index(block, counts))
         choice[block] = np.square(away).sum(axis=1).argmin()
-    ones = np.ones(n_blocks if filled.size else 0, np.float32)
-    places = np.arange(ones.size), choice[: ones.size]
-    return sparse.csr_array((ones, places), shape=(n_blocks, filled.size))
+    return choice
 
 
 def _product(one: sparse.csr_array, other: sparse.csr_array) -> sparse.csr_array:
     """Return weights along two axes from those along each."""
     return sparse.csr_array(sparse.kron(one, other, format="csr"))
-
-
-def _hats(length: int, count: int) -> sparse.csr_array:
-    """Return weights that interpolate blocks along an axis, ``(length, count)``."""
-    block = np.arange(length) * count // length
-    middles = np.bincount(block, np.arange(length)) / np.bincount(block)
-    if count == 1:
-        return sparse.csr_array(np.ones((length, 1), np.float32))
-    # beyond the first and the last middle the line goes on, so that a slope is no cell
-    left = np.clip(np.searchsorted(middles, np.arange(length)) - 1, 0, count - 2)
-    right_weight = (np.arange(length) - middles[left]) / np.diff(middles)[left]
-    weights = np.concatenate([1 - right_weight, right_weight]).astype(np.float32)
-    places = np.tile(np.arange(length), 2), np.concatenate([left, left + 1])
-    return sparse.csr_array((weights, places), shape=(length, count))

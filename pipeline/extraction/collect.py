@@ -9,6 +9,7 @@ from pipeline.extraction.dff import delta_f_over_f
 from pipeline.extraction.evaluation import active_frames, judge, measure, measure_shapes, too_large
 from pipeline.extraction.field import Field
 from pipeline.extraction.long_traces import mean_of_rows, on_all_frames, products
+from pipeline.extraction.mosaic import PIXELS_AT_ONCE, BackgroundImages
 from pipeline.extraction.params import CnmfParams
 from pipeline.extraction.seeding import averaged
 from pipeline.extraction.shadows import find_shadows
@@ -17,7 +18,10 @@ from pipeline.extraction.spatial import dilated
 from pipeline.extraction.stream import Stream
 from pipeline.extraction.survey import Survey
 from pipeline.extraction.temporal import Traces
-from pipeline.scratch import by_rows, scratch_array, some_rows
+from pipeline.scratch import by_rows, put_aside, scratch_array, some_rows
+
+PRODUCTS_BYTES = 64_000_000
+"""Of products of the traces of all cells and blocks with those of some cells."""
 
 
 def field_of(survey: Survey, stream: Stream, params: CnmfParams) -> Field:
@@ -82,14 +86,21 @@ def _background(
 ) -> Background:
     """Return the courses of the blocks, and what is constant in each pixel besides."""
     means = mean_of_rows(denoised), mean_of_rows(local.courses)
-    static = survey.mean - footprints @ means[0] - local.spread @ means[1]
-    static = np.where(survey.usable, static, 0).astype(np.float32)
+    constant = scratch_array(survey.mean.shape)
+    lit, place = np.unique(footprints.indices, return_inverse=True)
+    of_entry = footprints.data * np.repeat(means[0], np.diff(footprints.indptr))
+    constant[lit] = -np.bincount(place, of_entry)
+    for start in range(0, constant.size, PIXELS_AT_ONCE):
+        some = slice(start, start + PIXELS_AT_ONCE)
+        without_cells = survey.mean[some] + constant[some] - local.spread.at(some) @ means[1]
+        constant[some] = np.where(survey.usable[some], without_cells, 0)
+        put_aside(constant, survey.mean)
     courses = scratch_array((1 + len(local.courses), denoised.shape[1]))
     courses[0] = 1
     for rows in some_rows(local.courses, courses[1:]):
         courses[1:][rows] = local.courses[rows]
-    images = sparse.hstack([sparse.csc_array(static[:, np.newaxis]), local.spread])
-    return Background(sparse.csc_array(images), on_all_frames(courses, survey.kept))
+    images = BackgroundImages(constant, local.spread)
+    return Background(images, on_all_frames(courses, survey.kept))
 
 
 def _images_of_active(
@@ -107,11 +118,18 @@ def _images_of_active(
         for values in (traces.calcium, traces.denoised, traces.courses.courses)
     )
     active = active_frames(calcium)
-    by_cell = products(denoised, active)
-    np.fill_diagonal(by_cell, 0)
-    elsewhere = at_entries(traces.courses.spread, support, products(courses, active))
-    elsewhere += at_entries(sparse.csr_array(footprints), support, by_cell)
-    return coarse.weigh(support, active, phase="evaluation") - elsewhere
+    images = coarse.weigh(support, active, phase="evaluation")
+    by_pixel, n_rois = sparse.csr_array(footprints), footprints.shape[1]
+    length = max(1, PRODUCTS_BYTES // (8 * (n_rois + len(courses) + 1)))
+    for start in range(0, n_rois, length):
+        some = slice(start, min(start + length, n_rois))
+        by_cell = products(denoised, active[some])
+        by_cell[np.arange(some.start, some.stop), np.arange(some.stop - some.start)] = 0
+        here, where = support[:, some], slice(*support.indptr[[some.start, some.stop]])
+        by_block = products(courses, active[some])
+        images[where] -= at_entries(traces.courses.spread, here, by_block)
+        images[where] -= at_entries(by_pixel, here, by_cell)
+    return images
 
 
 def residuals_of(traces: Traces) -> NDArray[np.float32]:

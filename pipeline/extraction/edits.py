@@ -15,9 +15,12 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from pipeline.blocks import DEFAULT_MEMORY_BYTES, DEFAULT_THREADS, Progress, no_progress
+from pipeline.extraction.archive import read_background_images
+from pipeline.extraction.background import under_footprints
 from pipeline.extraction.completion import complete_sources
 from pipeline.extraction.manual_params import ManualParams
 from pipeline.extraction.measured import counted, measure_rois, sources_of_traces
+from pipeline.extraction.mosaic import BackgroundImages
 from pipeline.extraction.sources import Sources
 from pipeline.movie import Movie
 from pipeline.rois.neuropil import mean_traces
@@ -115,8 +118,13 @@ def _explained(
     group: Any = zarr.open_group(model.folder, mode="r")
     total = np.asarray(own.sum(axis=0), np.float64).ravel()
     by_roi = sparse.csr_array(sparse.csr_array(own.T) / total[:, np.newaxis])
-    spread = by_roi @ _background(group, own.shape[0])
-    under = spread @ group["background_temporal"][:]
+    images = read_background_images(group, own.shape[0])
+    if isinstance(images, BackgroundImages):  # of many courses few are under them
+        spread = sparse.csc_array(under_footprints(own, images) / total[:, np.newaxis])
+        near = np.flatnonzero(np.diff(spread.indptr))
+        under = spread[:, near] @ group["background_temporal"].oindex[near]
+    else:
+        under = (by_roi @ images) @ group["background_temporal"][:]
     overlap = sparse.lil_array(by_roi @ model.footprints)
     for row, replaced in enumerate(origins):
         overlap[row, list(replaced)] = 0
@@ -127,11 +135,3 @@ def _explained(
         weights = mixing[:, [column]].toarray()
         light += weights * group["denoised"][int(column)]
     return np.asarray(under, np.float32), light.astype(np.float32)
-
-
-def _background(group: Any, n_pixels: int) -> sparse.csc_array | NDArray[np.float32]:
-    """Read the images of the background, ``(n_pixels, n_courses)``."""
-    if "background_spatial" in group:
-        return np.asarray(group["background_spatial"][:], np.float32)
-    parts = tuple(group[f"background_spatial_{part}"][:] for part in ("data", "indices", "indptr"))
-    return sparse.csc_array(parts, shape=(n_pixels, parts[2].size - 1))

@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 from pipeline.scratch import by_rows, put_aside, scratch_array, some_frames, some_rows
 
+ROWS_AT_ONCE = 4096
+"""Traces of which a few thousand frames are looked at at once."""
+
 
 def products(one: NDArray[np.floating], other: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return the sums over frames of the products of each two traces, ``(n_rows, n_others)``.
@@ -19,10 +22,13 @@ def products(one: NDArray[np.floating], other: NDArray[np.floating]) -> NDArray[
         Traces; may be the same array.
     """
     total = np.zeros((len(one), len(other)))
-    for frames in some_frames(one, other):
-        left = one[:, frames].astype(np.float64)
-        right = left if other is one else other[:, frames].astype(np.float64)
-        total += left @ right.T
+    for start in range(0, len(one), ROWS_AT_ONCE):
+        rows = slice(start, start + ROWS_AT_ONCE)
+        part = one if len(one) <= ROWS_AT_ONCE else one[rows]
+        for frames in some_frames(part, other):
+            left = part[:, frames].astype(np.float64)
+            right = left if other is part else other[:, frames].astype(np.float64)
+            total[rows] += left @ right.T
     return total
 
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from pipeline.extraction.params import CnmfParams
 from pipeline.extraction.survey import BINNED_MOVIE_COPIES, SEED_GSIG_PX, SMALL_MOVIE_COPIES
-from pipeline.extraction.window import Part, part_shape
 from pipeline.movie import Movie
+from pipeline.window import Part, part_shape
 
 OVERLAP_GSIGS = 3.0
 """How far a patch looks beyond the part that it answers for, so that a whole cell is seen."""

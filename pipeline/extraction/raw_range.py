@@ -1,5 +1,6 @@
 """The grey levels between which a component's trace lies in the movie itself."""
 
+from collections.abc import Callable, Container, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -13,9 +14,11 @@ from pipeline.blocks import (
     frame_blocks,
     map_blocks,
     no_progress,
+    progress_of_several,
 )
 from pipeline.movie import Movie
 from pipeline.scratch import put_aside
+from pipeline.window import slabs_of
 
 MAX_BLOCK_BYTES = 32_000_000
 """Of the movie as it is stored; in shorter blocks, more of them hold no extreme and are not read.
@@ -75,30 +78,66 @@ def raw_range(
     A twentieth of the pixels is rounded down, and tenth and quarter are two and five times that;
     where that is no pixel, all are taken.
     """
-    n_rois = footprints.shape[1]
-    ranges = RawRange(*(np.full((n_rois, len(BRIGHTEST)), np.nan, np.float32) for _ in range(2)))
-    wanted: dict[int, list[tuple[NDArray[np.float32], int]]] = {}
+    wanted = _extremes(denoised)
+    sorted_ = footprints.sorted_indices()
+    values = np.zeros((2, sorted_.nnz), movie.dtype)
+    slabs = slabs_of(
+        movie, pixel_bytes=movie.dtype.itemsize, memory_bytes=memory_bytes // (threads + 2)
+    )
+    for number, (pixels, slab) in enumerate(slabs):
+        told = progress_of_several(progress, number, len(slabs))
+        fill = _filler(sorted_, pixels, wanted, values)
+        blocks = _blocks(slab, wanted, memory_bytes // (threads + 1))
+        for _ in map_blocks(
+            fill, slab, blocks, threads=threads, phase="grey levels", progress=told
+        ):
+            pass
+    ranges = np.full((2, footprints.shape[1], len(BRIGHTEST)), np.nan, np.float32)
+    for which, roi in (each for extremes in wanted.values() for each in extremes):
+        column = slice(*sorted_.indptr[[roi, roi + 1]])
+        ranges[which, roi] = brightest(values[which, column])
+    return RawRange(*ranges)
+
+
+def _extremes(denoised: NDArray[np.float32]) -> dict[int, list[tuple[int, int]]]:
+    """Return by frame which traces are lowest (0) or highest (1) there: pairs of that and a ROI."""
+    wanted: dict[int, list[tuple[int, int]]] = {}
     for roi, trace in enumerate(denoised):
         put_aside(denoised)
         if np.isfinite(trace).any():
-            wanted.setdefault(int(np.nanargmin(trace)), []).append((ranges.low, roi))
-            wanted.setdefault(int(np.nanargmax(trace)), []).append((ranges.high, roi))
-    columns = np.split(footprints.indices, footprints.indptr[1:-1])[:n_rois]
+            wanted.setdefault(int(np.nanargmin(trace)), []).append((0, roi))
+            wanted.setdefault(int(np.nanargmax(trace)), []).append((1, roi))
+    return wanted
 
-    def fill(frames: slice, block: NDArray[np.generic]) -> None:
-        for frame in wanted.keys() & range(frames.start, frames.stop):
-            pixels = block[frame - frames.start].reshape(-1)
-            for levels, roi in wanted[frame]:
-                levels[roi] = brightest(pixels[columns[roi]])
 
-    length = min(memory_bytes // (threads + 1), MAX_BLOCK_BYTES) // movie.frame_bytes
+def _blocks(movie: Movie, wanted: Container[int], memory_bytes: int) -> list[slice]:
+    """Cut a movie into blocks, of whole chunks where they fit, and leave out what nobody wants."""
+    length = min(memory_bytes, MAX_BLOCK_BYTES) // movie.frame_bytes
     chunk = movie.chunk_frames
     length = min(chunk, length) if length < 2 * chunk else length - length % chunk
     blocks = frame_blocks(movie.n_frames, frame_bytes=1, memory_bytes=length)
-    hit = [block for block in blocks if wanted.keys() & range(block.start, block.stop)]
-    for _ in map_blocks(fill, movie, hit, threads=threads, phase="grey levels", progress=progress):
-        pass
-    return ranges
+    return [block for block in blocks if any(n in wanted for n in range(block.start, block.stop))]
+
+
+def _filler(
+    footprints: sparse.csc_array,
+    pixels: slice,
+    wanted: Mapping[int, list[tuple[int, int]]],
+    values: NDArray[np.generic],
+) -> Callable[[slice, NDArray[np.generic]], None]:
+    """Return what takes the values at footprints from a block of frames, some of their pixels."""
+    columns = np.split(footprints.indices, footprints.indptr[1:-1])[: footprints.shape[1]]
+    inside = [np.searchsorted(column, (pixels.start, pixels.stop)) for column in columns]
+
+    def fill(frames: slice, block: NDArray[np.generic]) -> None:
+        for frame in wanted.keys() & range(frames.start, frames.stop):
+            flat = block[frame - frames.start].reshape(-1)
+            for which, roi in wanted[frame]:
+                first, last = inside[roi]
+                there = slice(footprints.indptr[roi] + first, footprints.indptr[roi] + last)
+                values[which, there] = flat[columns[roi][first:last] - pixels.start]
+
+    return fill
 
 
 def brightest(values: NDArray[np.generic]) -> NDArray[np.float32]:

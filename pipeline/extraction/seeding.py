@@ -142,11 +142,11 @@ def _unexplained(
     rest -= basis.T @ (basis @ rest)
     if len(seeds.calcium):
         blocks = find_blocks(seeds.footprints, field)
-        courses = (blocks.average.T @ rest.T).astype(np.float32)
+        courses = (blocks.average.at().T @ rest.T).astype(np.float32)
     else:  # cells that are not known yet must not pass for background
         blocks = find_blocks(seeds.footprints, field, gsigs=FIRST_BLOCK_GSIGS)
         courses = median_courses(rest, blocks)
-    rest -= (blocks.spread @ without_noise(courses, gnb)).T
+    rest -= (blocks.spread.at() @ without_noise(courses, gnb)).T
     return np.where(field.usable, rest, np.float32(0))
 
 

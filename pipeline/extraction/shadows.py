@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from pipeline.extraction.field import Field
+from pipeline.extraction.spatial import centres_px
 from pipeline.scratch import some_rows
 
 MAX_GSIGS = 1.4
@@ -71,10 +72,4 @@ def _centred(traces: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _centres(footprints: sparse.csc_array, field: Field) -> NDArray[np.float64]:
     """Return the centre of each footprint along each axis, in half-sizes of a cell."""
-    total = np.maximum(np.asarray(footprints.sum(axis=0), np.float64).ravel(), 1e-30)
-    places = np.unravel_index(np.arange(footprints.shape[0]), field.frame_shape)
-    along = [
-        (footprints.T @ place.astype(np.float64)) / total / gsig
-        for place, gsig in zip(places, field.gsig_px, strict=True)
-    ]
-    return np.stack(along, axis=1)
+    return np.asarray(centres_px(footprints, field.frame_shape) / np.array(field.gsig_px))

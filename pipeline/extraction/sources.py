@@ -8,17 +8,24 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from pipeline.extraction.mosaic import BackgroundImages
 from pipeline.extraction.raw_range import RawRange
 
 
 class Background(NamedTuple):
     """What lies between and under the cells; only the product of the two has a meaning."""
 
-    spatial: sparse.csc_array | NDArray[np.float32]
-    """``(n_pixels, n_courses)``, 0 where a pixel was left out."""
+    spatial: BackgroundImages | sparse.csc_array | NDArray[np.float32]
+    """``(n_pixels, n_courses)``, 0 where a pixel was left out; CNMF interpolates between blocks,
+    and ``spatial.at()`` returns the images as a sparse array."""
 
     temporal: NDArray[np.float32]
     """``(n_courses, n_frames)``."""
+
+    @property
+    def images(self) -> sparse.csc_array | NDArray[np.float32]:
+        """All of ``spatial`` as an array, ``(n_pixels, n_courses)``."""
+        return self.spatial.at() if isinstance(self.spatial, BackgroundImages) else self.spatial
 
 
 class Quality(NamedTuple):

@@ -161,6 +161,16 @@ def _pieces(pixels: NDArray[np.integer], frame_shape: tuple[int, ...]) -> NDArra
     return np.asarray(labels[places], np.int64)
 
 
+def centres_px(footprints: sparse.csc_array, frame_shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Return the centre of mass of each footprint, ``(n_rois, n_axes)``; only lit pixels count."""
+    n_rois = footprints.shape[1]
+    roi = np.repeat(np.arange(n_rois), np.diff(footprints.indptr))
+    total = np.maximum(np.bincount(roi, footprints.data, n_rois), 1e-30)
+    places = np.unravel_index(footprints.indices, frame_shape)
+    sums = [np.bincount(roi, footprints.data * place, n_rois) for place in places]
+    return np.stack(sums, axis=1) / total[:, np.newaxis]
+
+
 def ones(support: sparse.csc_array) -> sparse.csc_array:
     """Return a support with 1 at each stored value."""
     ones = np.ones(support.data.size, np.float32)

@@ -1,17 +1,19 @@
 """The two ways in which CNMF reads a movie: projected on footprints, and on traces."""
 
+import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 from scipy import sparse
 
-from pipeline.blocks import Progress, frame_blocks, map_blocks
+from pipeline.blocks import Progress, frame_blocks, map_blocks, progress_of_several
 from pipeline.movie import Movie
-from pipeline.scratch import by_frames, put_aside
+from pipeline.scratch import add_frames, put_aside, scratch_array
+from pipeline.window import slabs_of
 
 MAX_BLOCKS = 6
 """Blocks in memory; fixed, so that the blocks and the bits do not depend on the threads."""
@@ -22,10 +24,26 @@ COPIES = 3
 MAX_BLOCK_BYTES = 32_000_000
 """Larger blocks do not make a pass quicker."""
 
+SLAB_PIXEL_BYTES = 4 * COPIES + 8
+"""Memory of a pixel of a slab: in a block of one frame, and its part in the weights of pixels."""
+
 MAX_EXCESS = 1.25
 """A block that is so much larger than it should be is still taken, if it is a whole chunk."""
 
 Result = TypeVar("Result")
+
+
+class Columns(Protocol):
+    """Weights of pixels, ``(n_pixels, n_columns)``, of which a slab is looked at at once."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """``(n_pixels, n_columns)``."""
+        ...
+
+    def at(self, pixels: slice) -> sparse.csc_array:
+        """Return the weights of some pixels, ``(n_some, n_columns)``."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +67,9 @@ class Stream:
 
     progress: Progress
     """Told the frames done; may raise to cancel."""
+
+    in_slabs: bool = False
+    """Whether frames that are too large are read in slabs of planes or rows, one pass for each."""
 
     def map(
         self,
@@ -84,19 +105,49 @@ class Stream:
         missing = ~np.isfinite(flat)
         return np.where(missing, self.fill, flat) if missing.any() else flat
 
-    def project(self, footprints: sparse.csc_array, *, phase: str) -> NDArray[np.float32]:
-        """Return ``footprints.T @ movie`` for the kept frames, ``(n_rois, n_kept)``."""
+    def project(self, *columns: sparse.csc_array | Columns, phase: str) -> NDArray[np.float32]:
+        """Return ``columns.T @ movie`` for the kept frames, ``(n_columns, n_kept)``."""
+        n_columns = sum(each.shape[1] for each in columns)
+        projected = scratch_array((n_columns, int(self.kept.sum())))
+        for pixels, slab in self._slabs():
+            parts = [
+                _rows(each, pixels) if isinstance(each, sparse.csc_array) else each.at(pixels)
+                for each in columns
+            ]
+            part = sparse.csc_array(sparse.hstack(parts))
+            there = np.flatnonzero(np.diff(part.indptr))
+            slab._add_projected(sparse.csc_array(part[:, there]), projected, there, phase)
+        return projected
+
+    def _add_projected(
+        self,
+        footprints: sparse.csc_array,
+        projected: NDArray[np.float32],
+        there: NDArray[np.integer],
+        phase: str,
+    ) -> None:
+        """Add the footprints times the movie to some of the rows of what was projected."""
         indptr, pixels, weights = _columns(footprints)
         parts = self.map(
             lambda frames, block: _project(block, indptr, pixels, weights)[self.kept[frames]].T,
             phase=phase,
         )
-        return by_frames(parts, (footprints.shape[1], int(self.kept.sum())))
+        add_frames(projected, parts, there)
 
     def weigh(
         self, support: sparse.csc_array, traces: NDArray[np.float32], *, phase: str
     ) -> NDArray[np.float64]:
         """Return ``movie.T @ traces.T`` at the pixels of the support, as ``support.data`` is."""
+        total = np.zeros(support.nnz)
+        for pixels, slab in self._slabs():
+            inside = (support.indices >= pixels.start) & (support.indices < pixels.stop)
+            total[inside] = slab._weighed(_rows(support, pixels), traces, phase)
+        return total
+
+    def _weighed(
+        self, support: sparse.csc_array, traces: NDArray[np.float32], phase: str
+    ) -> NDArray[np.float64]:
+        """Return what `weigh` does for a movie that is read in one pass."""
         indptr, pixels, _ = _columns(support)
         kept_before = np.concatenate([[0], np.cumsum(self.kept)])
 
@@ -114,6 +165,30 @@ class Stream:
         ):
             total += part
         return total
+
+    def _slabs(self) -> Iterator[tuple[slice, "Stream"]]:
+        """Yield ranges of pixels with the stream of each, together all of the frame."""
+        if not self.in_slabs:
+            yield slice(0, math.prod(self.movie.frame_shape)), self
+            return
+        memory_bytes = self.memory_bytes // MAX_BLOCKS
+        slabs = slabs_of(self.movie, pixel_bytes=SLAB_PIXEL_BYTES, memory_bytes=memory_bytes)
+        for number, (pixels, movie) in enumerate(slabs):
+            fill = None if self.fill is None else np.array(self.fill[pixels])
+            progress = progress_of_several(self.progress, number, len(slabs))
+            yield pixels, replace(self, movie=movie, fill=fill, progress=progress, in_slabs=False)
+
+
+def _rows(matrix: sparse.csc_array, pixels: slice) -> sparse.csc_array:
+    """Return a range of the rows of a matrix; its entries keep their order."""
+    if pixels.start == 0 and pixels.stop == matrix.shape[0]:
+        return matrix
+    inside = (matrix.indices >= pixels.start) & (matrix.indices < pixels.stop)
+    indptr = np.concatenate([[0], np.cumsum(inside)])[matrix.indptr]
+    return sparse.csc_array(
+        (matrix.data[inside], matrix.indices[inside] - pixels.start, indptr),
+        shape=(pixels.stop - pixels.start, matrix.shape[1]),
+    )
 
 
 def _columns(

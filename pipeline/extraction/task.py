@@ -10,8 +10,8 @@ from pipeline.blocks import Progress
 from pipeline.extraction.params import CnmfParams
 from pipeline.extraction.stream import Stream
 from pipeline.extraction.survey import Survey
-from pipeline.extraction.window import Part, pixels_of, window_of
 from pipeline.movie import Movie
+from pipeline.window import Part, pixels_of, window_of
 
 Params_co = TypeVar("Params_co", bound=CnmfParams, covariant=True)
 
@@ -47,6 +47,7 @@ class Task(Generic[Params_co]):
             threads=self.threads,
             memory_bytes=self.memory_bytes,
             progress=self.progress,
+            in_slabs=True,
         )
 
     def parts(

@@ -9,7 +9,12 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from pipeline.blocks import map_items
-from pipeline.extraction.background import LocalBackground, find_blocks, without_noise
+from pipeline.extraction.background import (
+    LocalBackground,
+    find_blocks,
+    under_footprints,
+    without_noise,
+)
 from pipeline.extraction.deconvolution import (
     Deconvolved,
     Fit,
@@ -20,6 +25,7 @@ from pipeline.extraction.deconvolution import (
     slow_basis,
 )
 from pipeline.extraction.field import Field
+from pipeline.extraction.mosaic import Spread
 from pipeline.extraction.stream import Stream
 from pipeline.scratch import portions, put_aside, scratch_array, some_rows
 
@@ -119,22 +125,20 @@ def update_traces(  # noqa: PLR0913 - what is known of the traces comes in parts
     The background is what those leave; where they are too coarse, it is taken anew in each sweep.
     """
     blocks = find_blocks(footprints, field)
-    both = sparse.csc_array(sparse.hstack([footprints, blocks.average]))
-    projected = stream.project(both, phase="traces")
+    projected = stream.project(footprints, blocks.average, phase="traces")
     n_rois = footprints.shape[1]
-    mixing = sparse.csr_array(footprints.T @ both)
-    under = sparse.csr_array(footprints.T @ blocks.spread)
+    of_cells = sparse.csr_array(under_footprints(footprints, blocks.average).T)
+    under = under_footprints(footprints, blocks.spread)
 
     def background(calcium: NDArray[np.float32]) -> NDArray[np.float32]:
         courses = scratch_array((blocks.average.shape[1], calcium.shape[1]))
-        of_cells = sparse.csr_array(mixing[:, n_rois:].T)
         for rows in some_rows(courses, calcium, projected):
             courses[rows] = projected[n_rois:][rows] - of_cells[rows] @ calcium
         return without_noise(courses, gnb)
 
     return _descend(
         projected[:n_rois],
-        sparse.csr_array(mixing[:, :n_rois]).astype(np.float64),
+        sparse.csr_array(footprints.T @ footprints).astype(np.float64),
         calcium,
         _How(blocks.spread, under, background, denoise, stream.threads, coarse),
     )
@@ -143,7 +147,7 @@ def update_traces(  # noqa: PLR0913 - what is known of the traces comes in parts
 class _How(NamedTuple):
     """How traces are updated."""
 
-    spread: sparse.csr_array
+    spread: Spread
     """From blocks to pixels."""
 
     under: sparse.csr_array

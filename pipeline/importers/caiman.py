@@ -135,7 +135,7 @@ def _scaled(footprints: sparse.csc_array) -> tuple[sparse.csc_array, NDArray[np.
 def _under(footprints: sparse.csc_array, background: Background) -> NDArray[np.float32]:
     """Return the mean of the background over each scaled footprint."""
     total = np.asarray(footprints.sum(axis=0), np.float64)
-    overlap = np.asarray(footprints.T @ background.spatial)
+    overlap = np.asarray(footprints.T @ background.images)
     return np.asarray(overlap @ background.temporal / total[:, np.newaxis], np.float32)
 
 

@@ -40,17 +40,25 @@ def footprint_image(footprint: Footprint, frame_shape: tuple[int, ...]) -> NDArr
     """
     dense = footprint.todense() if sparse.issparse(footprint) else footprint
     image = np.array(dense, np.float32)
-    if image.size != math.prod(frame_shape):
+    _check_weights(image, image.size, frame_shape)
+    return image.reshape(frame_shape)
+
+
+def _check_weights(
+    weights: NDArray[np.floating], n_pixels: int, frame_shape: tuple[int, ...]
+) -> None:
+    """Refuse a footprint that is none."""
+    if n_pixels != math.prod(frame_shape):
         raise ValueError(
             f"a footprint must have one weight for each of the {' x '.join(map(str, frame_shape))} "
-            f"pixels of the frame; got {image.size}."
+            f"pixels of the frame; got {n_pixels}."
         )
-    if not (np.isfinite(image).all() and image.min() >= 0 and image.max() > 0):
+    low, high = (float(pick(weights, initial=0)) for pick in (np.min, np.max))
+    if not (np.isfinite(weights).all() and low >= 0 and high > 0):
         raise ValueError(
             "a footprint must have finite weights of at least 0, one of them above 0; "
-            f"got {image.min()} to {image.max()}."
+            f"got {low} to {high}."
         )
-    return image.reshape(frame_shape)
 
 
 def footprint_mask(
@@ -107,11 +115,16 @@ def centroid_px(footprint: Footprint, frame_shape: tuple[int, ...]) -> tuple[flo
     >>> centroid_px(np.array([0, 0, 0, 0, 1, 1], float), (2, 3))
     (1.0, 1.5)
     """
-    image = footprint_image(footprint, frame_shape).astype(np.float64)
-    total = image.sum()
-    axes = range(image.ndim)
-    along = [image.sum(axis=tuple(other for other in axes if other != axis)) for axis in axes]
-    return tuple(float(sums @ np.arange(sums.size) / total) for sums in along)
+    if sparse.issparse(footprint):  # a volume has many pixels, and a cell few
+        entries = sparse.coo_array(footprint)
+        n_pixels, weights = entries.shape[0], entries.data
+        pixels = np.asarray(entries.coords[0], np.int64)
+    else:
+        weights = np.asarray(footprint).ravel()
+        n_pixels, pixels = weights.size, np.arange(weights.size, dtype=np.int64)
+    _check_weights(weights, n_pixels, frame_shape)
+    places = np.unravel_index(pixels, frame_shape)
+    return tuple(float(np.average(place, weights=weights)) for place in places)
 
 
 def contour_px(

@@ -62,7 +62,7 @@ def assert_equal_sources(one, other):
         if isinstance(a, sparse.csc_array):
             assert (a != b).nnz == 0
         elif isinstance(a, Background):
-            assert (a.spatial != b.spatial).nnz == 0
+            assert (a.images != b.images).nnz == 0
             np.testing.assert_array_equal(a.temporal, b.temporal)
         elif isinstance(a, tuple) and hasattr(a, "_fields"):
             for x, y in zip(a, b, strict=True):
@@ -104,7 +104,7 @@ def test_spikes_follow_the_planted_ones(simulated, sources):
 
 def test_cells_and_background_explain_the_movie(simulated, sources):
     cells = (sources.footprints @ sources.denoised).T
-    background = sources.background.temporal.T @ sources.background.spatial.T
+    background = sources.background.temporal.T @ sources.background.images.T
     rest = simulated.movie[:].reshape(cells.shape) - cells - background
 
     noise = np.diff(simulated.movie[:].astype(float), axis=0).std() / np.sqrt(2)
@@ -199,7 +199,7 @@ def test_no_component_is_a_valid_result(frames):
     assert sources.footprints.shape == (40 * 48, 0)
     assert sources.denoised.shape == sources.dff.shape == sources.raw.shape == (0, SHAPE[0])
     assert sources.background.spatial.shape == (40 * 48, len(sources.background.temporal))
-    assert np.isfinite(sources.background.spatial.data).all()
+    assert np.isfinite(sources.background.images.data).all()
     assert sources.accepted.shape == sources.quality.snr.shape == (0,)
     assert sources.reasons == ()
 
@@ -217,7 +217,7 @@ def test_pixels_that_miss_often_belong_to_nothing():
     footprint = sources.footprints.toarray()[:, 0].reshape(SHAPE[1:])
     assert sources.footprints.shape[1] == 1
     assert footprint[hidden].max() == 0
-    assert not sources.background.spatial.toarray()[hidden.ravel()].any()
+    assert not sources.background.images.toarray()[hidden.ravel()].any()
     assert np.isfinite(sources.denoised).all()
 
 

@@ -162,7 +162,7 @@ def test_footprints_are_the_non_negative_least_squares(rng, footprints):
     background = LocalBackground(blocks.spread, rng.normal(0, 3, (6, 400)).astype(np.float32))
     planted = footprints.toarray() * rng.uniform(0.5, 1.5, (N_PIXELS, 1))
     noise = rng.normal(0, 0.5, (N_PIXELS, 400))
-    flat = planted @ calcium + 100 + noise + background.spread @ background.courses
+    flat = planted @ calcium + 100 + noise + background.spread.at() @ background.courses
     stream = make_stream(flat.T.reshape(400, 12, 16).astype(np.float32))
 
     found, scaled = update_footprints(
@@ -170,7 +170,7 @@ def test_footprints_are_the_non_negative_least_squares(rng, footprints):
     )
 
     centred = calcium - calcium.mean(axis=1, keepdims=True)
-    rest = flat - background.spread @ background.courses
+    rest = flat - background.spread.at() @ background.courses
     plain = np.array([nnls(centred.T, pixel - pixel.mean())[0] for pixel in rest])
     inside = found.toarray() > 0
     np.testing.assert_array_equal(inside, planted > 0)
@@ -215,7 +215,7 @@ def test_blocks_average_what_is_outside_the_cells(footprints):
 
     blocks = find_blocks(footprints, field)
 
-    average = blocks.average.toarray()
+    average = blocks.average.at().toarray()
     assert average.shape == (N_PIXELS, 4)
     np.testing.assert_allclose(average.sum(axis=0), 1, rtol=1e-5)
     assert not average[np.unique(footprints.indices)].any()
@@ -227,7 +227,9 @@ def test_a_background_that_is_straight_in_space_is_carried_everywhere():
     blocks = find_blocks(no_cells(24 * 32), Field((24, 32), np.ones(24 * 32, bool), (2.0, 3.0)))
 
     assert blocks.average.shape[1] == 5 * 4
-    np.testing.assert_allclose(blocks.spread @ (blocks.average.T @ image), image, atol=1e-4)
+    np.testing.assert_allclose(
+        blocks.spread.at() @ (blocks.average.at().T @ image), image, atol=1e-4
+    )
 
 
 def test_what_is_not_usable_has_no_background_and_gives_none():
@@ -237,16 +239,16 @@ def test_what_is_not_usable_has_no_background_and_gives_none():
 
     blocks = find_blocks(no_cells(24 * 32), field)
 
-    total = np.asarray(blocks.spread.sum(axis=1)).ravel()
+    total = np.asarray(blocks.spread.at().sum(axis=1)).ravel()
     np.testing.assert_allclose(total, usable.ravel(), atol=1e-5)
-    assert not blocks.average.toarray()[~usable.ravel()].any()
+    assert not blocks.average.at().toarray()[~usable.ravel()].any()
 
 
 def test_a_block_under_one_cell_takes_the_pixels_of_its_neighbours():
     covered = square(slice(4, 9), slice(5, 11), (12, 16))[:, np.newaxis]
     field = Field((12, 16), np.ones(N_PIXELS, bool), (1.6, 2.13))
 
-    average = find_blocks(sparse.csc_array(covered), field).average.toarray()
+    average = find_blocks(sparse.csc_array(covered), field).average.at().toarray()
 
     assert average.shape[1] == 9
     assert average[:, 4].sum() == pytest.approx(1)
@@ -257,7 +259,7 @@ def test_a_block_under_several_cells_is_taken_whole():
     halves = [square(slice(4, 8), slice(5, 8)), square(slice(4, 8), slice(8, 11))]
     field = Field((12, 16), np.ones(N_PIXELS, bool), (1.6, 2.13))
 
-    average = find_blocks(sparse.csc_array(np.stack(halves, 1)), field).average.toarray()
+    average = find_blocks(sparse.csc_array(np.stack(halves, 1)), field).average.at().toarray()
 
     assert average[square(slice(5, 7), slice(6, 10)) > 0, 4].all()
 
@@ -293,7 +295,9 @@ def test_numbers_of_blocks_at_entries_are_the_plain_product(footprints, rng):
 
     found = at_entries(spread, footprints, by_block)
 
-    plain = (spread @ by_block)[footprints.indices, np.repeat([0, 1], np.diff(footprints.indptr))]
+    plain = (spread.at() @ by_block)[
+        footprints.indices, np.repeat([0, 1], np.diff(footprints.indptr))
+    ]
     np.testing.assert_allclose(found, plain)
 
 

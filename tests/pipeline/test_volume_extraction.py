@@ -11,10 +11,10 @@ from scipy import sparse
 from pipeline.extraction import Background
 from pipeline.extraction.patches import cut, plan_patches
 from pipeline.extraction.volume import Cnmf3dParams, extract_sources_3d
-from pipeline.extraction.window import Window, pixels_of, window_of
 from pipeline.movie import Movie
 from pipeline.readers import open_movie
 from pipeline.simulate import VolumeParams, match_rois, simulate_volume, trace_correlations
+from pipeline.window import Window, pixels_of, window_of
 
 RATE_HZ = 10.0
 SHAPE = 120, 5, 40, 48
@@ -84,7 +84,7 @@ def assert_equal_sources(one, other):
         if isinstance(a, sparse.csc_array):
             assert (a != b).nnz == 0
         elif isinstance(a, Background):
-            assert (a.spatial != b.spatial).nnz == 0
+            assert (a.images != b.images).nnz == 0
             np.testing.assert_array_equal(a.temporal, b.temporal)
         elif isinstance(a, tuple) and hasattr(a, "_fields"):
             for x, y in zip(a, b, strict=True):
@@ -183,7 +183,7 @@ def test_a_cell_of_each_plane_is_one_component_of_each_plane():
 
 def test_cells_and_background_explain_the_movie(simulated, sources):
     cells = (sources.footprints @ sources.denoised).T
-    background = sources.background.temporal.T @ sources.background.spatial.T
+    background = sources.background.temporal.T @ sources.background.images.T
     rest = simulated.movie[:].reshape(cells.shape) - cells - background
     noise = np.diff(simulated.movie[:].astype(float), axis=0).std() / math.sqrt(2)
 
@@ -331,7 +331,7 @@ def test_settings_that_do_not_fit_the_movie_are_refused(settings, message):
 def test_too_little_memory_is_refused():
     movie = Movie(source=np.zeros((50, 3, 40, 48), np.float32), rate_hz=RATE_HZ)
 
-    with pytest.raises(ValueError, match="memory_bytes must be at least 2880000 .*; got 1000"):
+    with pytest.raises(ValueError, match="memory_bytes must be at least 1075200 .*; got 1000"):
         extract_sources_3d(movie, SMALL, memory_bytes=1000)
 
 

@@ -1,6 +1,7 @@
 """The cells of every plane by itself, as one result."""
 
-from collections.abc import Mapping
+import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,13 +9,14 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from pipeline.extraction.factorisation import find_footprints, trace_sources
-from pipeline.extraction.long_traces import joined_rows
+from pipeline.extraction.mosaic import Axis, BackgroundImages, Spread
 from pipeline.extraction.sources import Background, Quality, Sources
 from pipeline.extraction.suitability import MIN_FRAMES
 from pipeline.extraction.survey import plan_grid, survey_movie
 from pipeline.extraction.task import Task
 from pipeline.extraction.volume.params import Cnmf3dParams
-from pipeline.extraction.window import Part
+from pipeline.scratch import GatheredRows, put_aside, scratch_array
+from pipeline.window import Part
 
 TRACES = ("denoised", "residuals", "spikes", "dff", "under")
 """Arrays ``(n_rois, n_frames)`` of `Sources`."""
@@ -37,20 +39,17 @@ def extract_planes(task: Task[Cnmf3dParams]) -> Sources:
     border = task.params.border_planes
     places = range(border, n_planes - border)
     parts: list[Part] = [(slice(k, k + 1), slice(0, n_rows), slice(0, n_cols)) for k in places]
-    found = dict(
-        zip(
-            places,
-            map(_extract_plane, task.parts("plane", parts, drops_planes=True)),
-            strict=True,
-        )
-    )
-    by_plane = {plane: sources for plane, sources in found.items() if sources}
-    if not by_plane:
+    planes = _Planes(task.movie.shape)
+    for place, plane in zip(places, task.parts("plane", parts, drops_planes=True), strict=True):
+        sources = _extract_plane(plane)
+        if sources:
+            planes.add(place, sources)
+    if not planes.judged:
         raise ValueError(
             f"no plane of {task.movie.name} has {MIN_FRAMES} frames with a finite value; check how "
             "it was motion-corrected."
         )
-    return _joined(by_plane, task.movie.frame_shape)
+    return planes.joined()
 
 
 def _extract_plane(plane: Task[Cnmf3dParams]) -> Sources | None:
@@ -72,34 +71,75 @@ def _extract_plane(plane: Task[Cnmf3dParams]) -> Sources | None:
     return trace_sources(model, stream, survey, params)
 
 
-def _joined(by_plane: dict[int, Sources], frame_shape: tuple[int, ...]) -> Sources:
-    """Return the components of all planes as those of a volume, plane after plane."""
-    planes = list(by_plane.values())
-    n_frames = planes[0].denoised.shape[1]
-    traces: dict[str, Any] = {
-        name: joined_rows([getattr(each, name) for each in planes], n_frames) for name in TRACES
-    }
-    backgrounds = {plane: each.background for plane, each in by_plane.items()}
-    return Sources(
-        footprints=_stacked({k: each.footprints for k, each in by_plane.items()}, frame_shape),
-        background=Background(
-            _stacked({k: each.spatial for k, each in backgrounds.items()}, frame_shape),
-            joined_rows([each.temporal for each in backgrounds.values()], n_frames),
-        ),
-        quality=Quality(*map(np.concatenate, zip(*(each.quality for each in planes), strict=True))),
-        accepted=np.concatenate([each.accepted for each in planes]),
-        reasons=tuple(reason for each in planes for reason in each.reasons),
-        dff_window_frames=max(each.dff_window_frames for each in planes),
-        frame_shape=frame_shape,
-        **traces,
-    )
+class _Planes:
+    """The components of the planes, one plane after the other, as those of a volume."""
 
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self._shape = shape
+        n_frames, n_planes, n_pixels = shape[0], shape[1], math.prod(shape[2:])
+        self.judged: list[Sources] = []
+        self._footprints: list[sparse.csc_array] = []
+        self._traces = {name: GatheredRows(n_frames) for name in TRACES}
+        self._courses = GatheredRows(n_frames)
+        self._courses.add(np.full((1, n_frames), np.nan, np.float32))
+        self._seen = np.zeros(n_frames, np.bool_)
+        self._constant = scratch_array((n_planes * n_pixels,))
+        self._usable = np.zeros(n_planes * n_pixels, np.bool_)
+        self._choices: dict[int, NDArray[np.int32]] = {}
+        self._n_blocks = 0
 
-def _stacked(
-    by_plane: Mapping[int, sparse.csc_array | NDArray[np.float32]], frame_shape: tuple[int, ...]
-) -> sparse.csc_array:
-    """Return columns of pixels of single planes as columns of pixels of the volume."""
-    n_planes, n_rows, n_cols = frame_shape
-    nothing = sparse.csc_array((n_rows * n_cols, 0), dtype=np.float32)
-    blocks = [sparse.csc_array(by_plane.get(plane, nothing)) for plane in range(n_planes)]
-    return sparse.csc_array(sparse.block_diag(blocks, format="csc"), dtype=np.float32)
+    def add(self, plane: int, sources: Sources) -> None:
+        """Take the components and the background of a plane."""
+        for name, traces in self._traces.items():
+            traces.add(getattr(sources, name))
+        n_pixels = math.prod(self._shape[2:])
+        here = slice(plane * n_pixels, (plane + 1) * n_pixels)
+        footprints = sources.footprints
+        self._footprints.append(
+            sparse.csc_array(
+                (footprints.data, footprints.indices + here.start, footprints.indptr),
+                shape=(self._usable.size, footprints.shape[1]),
+            )
+        )
+        images, courses = sources.background
+        assert isinstance(images, BackgroundImages)  # CNMF of a plane has made them
+        self._seen |= np.isfinite(courses[0])
+        self._courses.add(courses[1:])
+        self._constant[here], self._usable[here] = images.constant, images.spread.usable
+        put_aside(self._constant)
+        self._choices[plane] = images.spread.choice + np.int32(self._n_blocks)
+        self._n_blocks += images.spread.n_blocks
+        self._in_plane = images.spread.axes
+        nothing: dict[str, Any] = {name: courses[:0] for name in TRACES}
+        self.judged.append(
+            replace(sources, background=Background(courses[:0], courses[:0]), **nothing)
+        )
+
+    def joined(self) -> Sources:
+        """Return the components of all planes as those of a volume, plane after plane."""
+        courses = self._courses.joined()
+        courses[0, self._seen] = 1
+        traces: dict[str, Any] = {name: each.joined() for name, each in self._traces.items()}
+        qualities = (each.quality for each in self.judged)
+        return Sources(
+            footprints=sparse.csc_array(sparse.hstack(self._footprints), dtype=np.float32),
+            background=Background(BackgroundImages(self._constant, self._spread()), courses),
+            quality=Quality(*map(np.concatenate, zip(*qualities, strict=True))),
+            accepted=np.concatenate([each.accepted for each in self.judged]),
+            reasons=tuple(reason for each in self.judged for reason in each.reasons),
+            dff_window_frames=max(each.dff_window_frames for each in self.judged),
+            frame_shape=self._shape[1:],
+            **traces,
+        )
+
+    def _spread(self) -> Spread:
+        """Return how the blocks of each plane are interpolated in it alone."""
+        n_planes = self._shape[1]
+        number = np.arange(n_planes, dtype=np.int32)
+        each = Axis(number, number[:, np.newaxis], np.ones((n_planes, 1), np.float32), n_planes)
+        in_plane = math.prod(axis.n_blocks for axis in self._in_plane)
+        nothing = np.zeros(in_plane, np.int32)
+        choice = np.concatenate([self._choices.get(plane, nothing) for plane in range(n_planes)])
+        last = np.int32(max(0, self._n_blocks - 1))  # of a plane without a usable pixel
+        choice = np.minimum(choice, last)
+        return Spread((each, *self._in_plane), choice, self._n_blocks, self._usable)

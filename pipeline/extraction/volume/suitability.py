@@ -6,8 +6,12 @@ from pipeline.extraction.suitability import check_fit
 from pipeline.extraction.volume.params import Cnmf3dParams
 from pipeline.movie import Movie
 
-PIXEL_BYTES = 500
-"""Memory that the work on all planes takes for each pixel of a volume, whatever its length."""
+PIXEL_BYTES = 20
+"""Memory that the work on a volume takes for each of its pixels, whatever its length, besides that
+on a patch, a slab or a plane."""
+
+PLANE_PIXEL_BYTES = 500
+"""Memory that the work on a plane takes for each of its pixels."""
 
 
 def check_volume(movie: Movie, params: Cnmf3dParams, *, memory_bytes: int) -> None:
@@ -36,9 +40,9 @@ def check_volume(movie: Movie, params: Cnmf3dParams, *, memory_bytes: int) -> No
             f"gsig_px along planes must be at most {n_planes}, the planes of {movie.name}; got "
             f"{params.half_sizes_px[0]!r}: give three numbers, planes first, in planes and pixels."
         )
-    needed = PIXEL_BYTES * n_rows * n_cols * (n_planes if params.planes == "together" else 1)
+    needed = (PIXEL_BYTES * n_planes + PLANE_PIXEL_BYTES) * n_rows * n_cols
     if memory_bytes < needed:
         raise ValueError(
             f"memory_bytes must be at least {needed} for volumes of {n_planes} planes of {n_rows} "
-            f"x {n_cols} pixels; got {memory_bytes}: give more, or planes='each'."
+            f"x {n_cols} pixels; got {memory_bytes}: give more, or a part of the volume."
         )
