@@ -14,7 +14,7 @@ from schemas import server
 from schemas.access import Account, NotAllowed, ProjectConnection, own_role
 from schemas.migration import add_missing_columns, missing_columns
 from schemas.resources import RESOURCES, Resources
-from schemas.roi_index import index_numbers
+from schemas.roi_index import part_numbers
 from schemas.roles import keep_grants
 from schemas.settings import ProjectError, Settings, datajoint_config, load_settings
 
@@ -197,7 +197,7 @@ def _make_tables(database: Database) -> None:
         schema = f"{database.settings.schema_prefix}{name}"
         module.schema.activate(schema, connection=database.connection)
     add_missing_columns(database.connection, database.settings.schema_prefix, database.modules)
-    index_numbers(database.roi.Segmentation.Roi())
+    part_numbers(database.roi.Segmentation.Roi())
     for name in STEPS:
         database.jobs(name)  # makes the queue now: two workers that make it at once would clash
 

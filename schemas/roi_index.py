@@ -1,4 +1,4 @@
-"""What MySQL reads tables by: an index with the numbers of ROIs, without footprints, or the key."""
+"""How servers read the numbers of ROIs without their footprints, and tables by their key."""
 
 import re
 from typing import Any
@@ -24,14 +24,18 @@ COLUMNS = (
 )
 """What it holds beside the number of the ROI: MySQL takes 16 columns at most."""
 
+SHORT_ROWS = "toast_tuple_target=128"
+"""What PostgreSQL is told: the least that it takes, in bytes."""
+
 DONE_ALREADY = re.compile(r"duplicate key name", re.IGNORECASE)
 
 
-def index_numbers(rois: Any) -> None:
-    """Give the table of ROIs the index, unless it has it or needs none.
+def part_numbers(rois: Any) -> None:
+    """Let a server find the numbers of ROIs without their footprints, unless it does already.
 
-    MySQL keeps the footprints between the numbers and would read them all; PostgreSQL keeps them
-    elsewhere. Who may not change tables changes none: without the index filters are only slower.
+    MySQL gets an index of the numbers. PostgreSQL puts footprints elsewhere, of ROIs that come from
+    now on: left alone, it moves only so much of a long row that the rest is 2 kB. Who may not
+    change tables changes none: filters are only slower.
 
     Parameters
     ----------
@@ -39,16 +43,27 @@ def index_numbers(rois: Any) -> None:
         ``Segmentation.Roi``, on the project's server.
     """
     connection = rois.connection
-    if not _is_mysql(rois) or connection.role not in (None, "admin"):
+    if connection.role not in (None, "admin"):
         return
-    if has_index(rois):
-        return
-    columns = ", ".join(map(connection.adapter.quote_identifier, COLUMNS))
-    try:
-        connection.query(f"ALTER TABLE {rois.full_table_name} ADD INDEX {NAME} ({columns})")
-    except Exception as error:  # every driver has its own tree of errors
-        if not DONE_ALREADY.search(str(error)):  # by another process, just now
-            raise
+    if not _is_mysql(rois):
+        if not _keeps_short_rows(rois):
+            connection.query(f"ALTER TABLE {rois.full_table_name} SET ({SHORT_ROWS})")
+    elif not has_index(rois):
+        columns = ", ".join(map(connection.adapter.quote_identifier, COLUMNS))
+        try:
+            connection.query(f"ALTER TABLE {rois.full_table_name} ADD INDEX {NAME} ({columns})")
+        except Exception as error:  # every driver has its own tree of errors
+            if not DONE_ALREADY.search(str(error)):  # by another process, just now
+                raise
+
+
+def _keeps_short_rows(rois: Any) -> bool:
+    """Return whether PostgreSQL keeps footprints elsewhere."""
+    found = rois.connection.query(
+        "SELECT 1 FROM pg_class WHERE oid = %s::regclass AND %s = ANY (reloptions)",
+        args=(rois.full_table_name, SHORT_ROWS),
+    )
+    return bool(found.fetchall())
 
 
 def has_index(rois: Any) -> bool:

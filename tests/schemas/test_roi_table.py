@@ -13,7 +13,7 @@ from schemas.actions import judge_rois
 from schemas.custom_columns import add_custom_column
 from schemas.labels import ROI_TAG_TYPE, add_label
 from schemas.numbered_rows import OF_ROI, numbered_samples, tags_numbered, verdicts_numbered
-from schemas.roi_index import NAME, index_numbers
+from schemas.roi_index import NAME, part_numbers
 from schemas.roi_states import ROI, SEGMENTATION, current_tags, newest_rows
 from schemas.roi_table import Page, count_rois, fetch_rois, roi_table
 from schemas.roi_tags import tag_rois
@@ -265,11 +265,26 @@ def test_mysql_reads_the_index_and_does_without_it(lab, address):
 
     without = roi_table(database)
     assert chosen(without, table.parse(text)) == before
-    index_numbers(rois)
-    index_numbers(rois)
+    part_numbers(rois)
+    part_numbers(rois)
 
     assert chosen(table, table.parse(text)) == before
     assert len(rows) > len(before) > 0
+
+
+def test_postgresql_keeps_footprints_away_from_numbers(embedded):
+    keys = plant_samples(embedded, n_animals=1, n_trials=1)
+    rng, n_rois, rois = np.random.default_rng(0), 200, embedded.roi.Segmentation.Roi()
+    planted = plant_rois(embedded, keys, n_rois=n_rois, rng=rng, n_pixels=130)
+
+    (size,) = embedded.connection.query(
+        "SELECT pg_relation_size(%s::regclass)", args=(rois.full_table_name,)
+    ).fetchone()
+    assert size < 400 * n_rois  # bytes; a footprint alone has 1,040
+    found = rois.to_dicts(order_by="roi_id")
+    assert [row["area_px"] for row in found] == [row["area_px"] for row in planted]
+    assert all(len(row["pixels"]) == 130 for row in found)
+    part_numbers(rois)  # once more: nothing is asked of it
 
 
 def test_the_same_name_of_two_kinds_is_told_apart(lab):
