@@ -21,7 +21,7 @@ from pipeline.extraction.stream import Stream
 from pipeline.extraction.survey import Grid, Survey
 from pipeline.extraction.temporal import above_median, update_traces
 from pipeline.movie import Movie
-from pipeline.scratch import scratch_array, some_rows
+from pipeline.scratch import by_rows, scratch_array, some_rows
 
 MAX_ROUNDS = 5
 FIRST_BLOCK_GSIGS = 3.0
@@ -127,10 +127,7 @@ def averaged(
     places = np.arange(bin_.size), bin_
     weights = (1 / count[bin_]).astype(np.float32)
     share = sparse.csr_array((weights, places), shape=(bin_.size, n_bins))
-    means = np.empty((len(traces), n_bins), np.float32)
-    for rows in some_rows(traces):
-        means[rows] = traces[rows] @ share
-    return means
+    return by_rows(lambda some: some @ share, traces, n_columns=n_bins)
 
 
 def _unexplained(

@@ -127,7 +127,7 @@ class Stream:
         phase: str,
     ) -> None:
         """Add the footprints times the movie to some of the rows of what was projected."""
-        indptr, pixels, weights = _columns(footprints)
+        indptr, pixels, weights = columns_of(footprints)
         parts = self.map(
             lambda frames, block: _project(block, indptr, pixels, weights)[self.kept[frames]].T,
             phase=phase,
@@ -148,7 +148,7 @@ class Stream:
         self, support: sparse.csc_array, traces: NDArray[np.float32], phase: str
     ) -> NDArray[np.float64]:
         """Return what `weigh` does for a movie that is read in one pass."""
-        indptr, pixels, _ = _columns(support)
+        indptr, pixels, _ = columns_of(support)
         kept_before = np.concatenate([[0], np.cumsum(self.kept)])
 
         def by_frame(frames: slice) -> NDArray[np.float32]:
@@ -161,7 +161,7 @@ class Stream:
 
         total = np.zeros(pixels.size)
         for part in self.map(
-            lambda frames, block: _weigh(block, by_frame(frames), indptr, pixels), phase=phase
+            lambda frames, block: weigh_block(block, by_frame(frames), indptr, pixels), phase=phase
         ):
             total += part
         return total
@@ -191,10 +191,21 @@ def _rows(matrix: sparse.csc_array, pixels: slice) -> sparse.csc_array:
     )
 
 
-def _columns(
+def columns_of(
     matrix: sparse.csc_array,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-    """Return the parts of a sparse matrix with the types that the compiled loops expect."""
+    """Return the parts of a sparse matrix with the types that the compiled loops expect.
+
+    Parameters
+    ----------
+    matrix : sparse array, (n_pixels, n_rois)
+        Footprints.
+
+    Returns
+    -------
+    tuple
+        Where each column begins, its pixels, and their weights.
+    """
     return (
         np.asarray(matrix.indptr, np.int64),
         np.asarray(matrix.indices, np.int64),
@@ -222,13 +233,23 @@ def _project(
 
 
 @njit(nogil=True, cache=True)
-def _weigh(
+def weigh_block(
     block: NDArray[np.float32],
     traces: NDArray[np.float32],
     indptr: NDArray[np.int64],
     pixels: NDArray[np.int64],
 ) -> NDArray[np.float64]:
-    """Return the sum over frames of block times trace at the pixels of each footprint."""
+    """Return the sum over frames of block times trace at the pixels of each footprint.
+
+    Parameters
+    ----------
+    block : array, (n_frames, n_pixels)
+        Frames.
+    traces : array, (n_frames, n_rois)
+        A trace for each footprint.
+    indptr, pixels : array
+        Of `columns_of`.
+    """
     total = np.zeros(pixels.size)
     for frame in range(block.shape[0]):
         for roi in range(indptr.size - 1):

@@ -13,7 +13,7 @@ from pipeline.blocks import Progress
 from pipeline.extraction.params import CnmfParams
 from pipeline.extraction.stream import Stream
 from pipeline.movie import Movie
-from pipeline.scratch import put_aside, scratch_array
+from pipeline.scratch import put_aside, scratch_array, some_rows
 
 MIN_KEPT_FRACTION = 0.9
 """A pixel that misses in more of the kept frames than the rest is left out."""
@@ -162,14 +162,17 @@ def survey_movie(
 
 
 def _without_gaps(small: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Replace what is missing by the mean of the pixel, or 0 where it is never there."""
-    missing = np.isnan(small)
-    if not missing.any():
-        return small
-    count = (~missing).sum(axis=0)
-    total = np.where(missing, 0, small).sum(axis=0, dtype=np.float64)
-    mean = total / np.maximum(count, 1)
-    return np.where(missing, mean.astype(np.float32), small)
+    """Put the mean of the pixel, or 0 where it is never there, in the place of what is missing."""
+    total, count = np.zeros((2, small.shape[1]))
+    for some in some_rows(small):
+        there = ~np.isnan(small[some])
+        total += np.where(there, small[some], 0).sum(axis=0, dtype=np.float64)
+        count += there.sum(axis=0)
+    if (count < len(small)).any():
+        mean = (total / np.maximum(count, 1)).astype(np.float32)
+        for some in some_rows(small):
+            small[some] = np.where(np.isnan(small[some]), mean, small[some])
+    return small
 
 
 class _Part(NamedTuple):
@@ -198,7 +201,7 @@ class _Bins:
     def __init__(self, grid: Grid, n_frames: int) -> None:
         self._grid = grid
         n_bins, n_pixels = -(-n_frames // grid.bin_frames), grid.cell_of_pixel.size
-        self.small = np.empty((n_bins, math.prod(grid.shape)), np.float32)
+        self.small = scratch_array((n_bins, math.prod(grid.shape)))
         self.binned = scratch_array((n_bins if grid.keeps_pixels else 0, n_pixels))
         self._open, self._total = -1, np.zeros(n_pixels, np.float32)
         self._count = np.zeros(n_pixels, np.float32)
@@ -210,7 +213,7 @@ class _Bins:
         self.small[inner] = part.small[1:last]
         if self._grid.keeps_pixels:
             self.binned[inner] = part.binned[1:last]
-            put_aside(self.binned)
+        put_aside(self.small, self.binned)
         self._add_edge(part.first_bin, part.binned[0], part.counts[0])
         if last:
             self._add_edge(part.first_bin + last, part.binned[last], part.counts[1])
@@ -224,8 +227,7 @@ class _Bins:
         with np.errstate(invalid="ignore"):
             mean = np.where(self._count > 0, self._total / np.maximum(self._count, 1), np.nan)
         images = mean[np.newaxis].astype(np.float32)
-        n_small = self.small.shape[1]
-        self.small[bin_] = _shrunk(images, self._grid.cell_of_pixel, n_small)[0]
+        self.small[bin_] = _shrunk(images, self._grid.cell_of_pixel, self.small.shape[1])[0]
         if self._grid.keeps_pixels:
             self.binned[bin_] = images[0]
 

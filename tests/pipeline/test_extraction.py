@@ -496,7 +496,7 @@ def test_settings_that_are_not_caimans_are_refused(values, message):
     [
         ("cnmf", (40, 40), plan_grid),
         ("cnmf3d", (4, 40, 40), plan_grid),
-        ("cnmfe", (40, 40), plan_small),
+        ("cnmfe", (40, 40), lambda movie, params, **_: plan_small(movie, params)),
     ],
 )
 def test_defect_17_the_decay_time_acts_in_every_method(method, frame_shape, plan):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from pipeline import scratch
 from pipeline.extraction.cell_size import for_movie
 from pipeline.extraction.methods import find_method, method_name
 from pipeline.extraction.onephoton import CnmfeParams, extract_sources_one_photon
@@ -152,13 +153,21 @@ def test_threads_do_not_change_a_bit(simulated, sources):
     assert_equal_sources(extract_sources_one_photon(simulated.movie, PARAMS, threads=1), sources)
 
 
-def test_little_memory_gives_nearly_the_same(simulated, sources):
-    little = extract_sources_one_photon(simulated.movie, PARAMS, memory_bytes=10_000_000)
+def test_a_few_frames_at_a_time_from_files_give_the_same(monkeypatch, simulated, sources):
+    monkeypatch.setattr(scratch, "SMALLEST_BYTES", 4096)
+    monkeypatch.setattr(scratch, "ROWS_BYTES", 50_000)
 
-    matches = match_rois(
-        sources.footprints[:, sources.accepted], little.footprints[:, little.accepted]
-    )
-    assert matches.f1 > 0.9
+    filed = extract_sources_one_photon(simulated.movie, PARAMS)
+
+    matches = match_rois(sources.footprints, filed.footprints)
+    one, other = matches.pairs.T
+    assert matches.f1 == 1
+    np.testing.assert_array_equal(sources.accepted[one], filed.accepted[other])
+    assert matches.cosines.min() > 0.9999
+    for name in ("denoised", "residuals", "dff"):
+        expected = getattr(sources, name)[one]
+        error = getattr(filed, name)[other] - expected
+        assert np.abs(error).max() < 1e-3 * np.ptp(expected), name
 
 
 def test_the_input_is_not_changed(simulated):
@@ -322,14 +331,6 @@ def test_a_movie_that_cannot_be_worked_on_is_refused(change, message):
 def test_too_little_memory_is_refused():
     with pytest.raises(ValueError, match="memory_bytes must be at least"):
         extract_sources_one_photon(one_cell_movie()[0], PARAMS, memory_bytes=1000)
-
-
-def test_bins_longer_than_a_transient_are_warned_of():
-    rng = np.random.default_rng(0)
-    movie = Movie(source=rng.normal(100, 5, (2000, 48, 56)).astype(np.float32), rate_hz=RATE_HZ)
-
-    with pytest.warns(UserWarning, match="only in bins of .* frames, longer than a transient"):
-        inspect_seeds(movie, PARAMS, memory_bytes=800_000)
 
 
 def test_the_inspection_shows_where_the_extraction_begins(simulated):

@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from pipeline import scratch
+from pipeline.blocks import no_progress
 from pipeline.extraction.background import find_blocks, without_noise
 from pipeline.extraction.field import Field
 from pipeline.extraction.onephoton.haze import find_haze
 from pipeline.extraction.onephoton.images import (
+    Filtered,
     SeedImages,
     high_pass,
-    noise_of,
     pick_seeds,
     seed_images,
 )
@@ -20,7 +22,9 @@ from pipeline.extraction.onephoton.lattice import (
     ring_offsets,
     subtract_interpolated,
 )
+from pipeline.extraction.onephoton.local import start_cells
 from pipeline.extraction.onephoton.ring import RingBackground, fit_gain, fit_ring
+from pipeline.extraction.onephoton.samples import medians, noise_of, sampled
 from pipeline.extraction.onephoton.seeding import one_block
 from pipeline.extraction.onephoton.small import on_blocks
 from pipeline.extraction.onephoton.summary import interpolation
@@ -304,9 +308,73 @@ def test_a_planted_cell_stands_out_in_both_images():
     assert images.corr[9, 17] > 0.9
     assert np.median(images.corr) < 0.3
     assert images.corr.max() <= 1.0001
-    assert np.corrcoef(filtered[:, 9, 17], trace)[0, 1] > 0.9
+    assert np.corrcoef(filtered[:400][:, 9, 17], trace)[0, 1] > 0.9
     (seed,) = pick_seeds(images, (2.0, 2.0), min_corr=0.8, min_pnr=8)
     assert np.abs(seed - (9, 17)).max() <= 1
+
+
+def plain_correlation(filtered, noise):
+    """Return the correlation image, pair by pair and with all frames at once."""
+    cut = np.where(filtered >= 3 * noise, filtered, 0).astype(float)
+    corr = np.full(SHAPE, np.nan)
+    for row, col in np.ndindex(SHAPE):
+        around = cut[:, max(0, row - 1) : row + 2, max(0, col - 1) : col + 2].reshape(len(cut), -1)
+        with np.errstate(invalid="ignore"):
+            each = np.nan_to_num([np.corrcoef(cut[:, row, col], other)[0, 1] for other in around.T])
+        corr[row, col] = (each.sum() - each.max()) / (len(each) - 1)  # without itself
+    return corr
+
+
+def test_seeds_are_rated_a_few_frames_at_a_time(monkeypatch):
+    rng = np.random.default_rng(0)
+    trace = 10.0 * (rng.random(200) < 0.1)
+    movie = (rng.normal(0, 1, (200, *SHAPE)) + trace[:, None, None] * blob((9, 17))).astype("f4")
+    whole, _ = seed_images(movie, (2.0, 2.0))
+
+    monkeypatch.setattr(scratch, "ROWS_BYTES", 20_000)
+    images, filtered = seed_images(movie, (2.0, 2.0), threads=2)
+
+    noise = noise_of(filtered).reshape(SHAPE)
+    np.testing.assert_allclose(images.corr, plain_correlation(filtered[:200], noise), atol=1e-4)
+    np.testing.assert_allclose(images.pnr, filtered[:200].max(axis=0) / noise, rtol=1e-5)
+    np.testing.assert_allclose(images.corr, whole.corr, atol=1e-6)
+    np.testing.assert_array_equal(images.pnr, whole.pnr)
+
+
+def test_noise_and_level_come_from_frames_all_over_the_movie():
+    rng = np.random.default_rng(0)
+    movie = rng.normal(5, 1, (4000, 30)).astype(np.float32)
+    movie[2000:] += 1000
+
+    sample = sampled(movie)
+
+    assert len(sample.first) == len(sample.following) == 400
+    np.testing.assert_array_equal(sample.following[7], movie[7 * 10 + 1])
+    np.testing.assert_allclose(medians(sample.first, threads=2), np.median(movie[::10], axis=0))
+    np.testing.assert_allclose(noise_of(movie), 1, rtol=0.25)
+
+
+def test_a_cell_is_started_with_what_follows_its_seed(monkeypatch):
+    monkeypatch.setattr(scratch, "ROWS_BYTES", 20_000)
+    rng = np.random.default_rng(0)
+    trace = 10.0 * (rng.random(200) < 0.1)
+    rest = (rng.normal(0, 0.5, (200, *SHAPE)) + trace[:, None, None] * blob((9, 17))).astype("f4")
+    field = Field(SHAPE, np.ones(N_PIXELS, bool), (2.0, 2.0))
+    filtered = Filtered(movie=rest, gsig_px=(2.0, 2.0))
+    seeds = np.array([[9, 17], [20, 5]])
+
+    some = start_cells(
+        filtered, seeds, field, least=np.float32([5, 5]), threads=1, progress=no_progress
+    )
+
+    course = np.maximum(filtered[:200][:, 9, 17], 0)
+    around = course - course.mean()
+    expected = np.einsum("t,trc->rc", around, rest) / (around @ around)
+    expected[:4], expected[15:], expected[:, :12], expected[:, 23:] = 0, 0, 0, 0
+    expected[expected < 0.2 * expected.max()] = 0
+    assert some.calcium.shape == (1, 200)  # nothing shines at the other seed
+    np.testing.assert_array_equal(some.calcium[0], course)
+    np.testing.assert_allclose(some.footprints.toarray().reshape(SHAPE), expected, atol=1e-4)
 
 
 def test_constant_pixels_are_no_seeds():

@@ -16,10 +16,10 @@ from pipeline.blocks import DEFAULT_MEMORY_BYTES, DEFAULT_THREADS, Progress, no_
 from pipeline.extraction.known import check_seeds, usable_seeds
 from pipeline.extraction.long_traces import at_kept, chosen_rows
 from pipeline.extraction.merging import merge_components
+from pipeline.extraction.onephoton.cells import Cells
 from pipeline.extraction.onephoton.params import CnmfeParams
 from pipeline.extraction.onephoton.results import collect_sources
 from pipeline.extraction.onephoton.seeding import find_cells
-from pipeline.extraction.onephoton.small import Cells
 from pipeline.extraction.onephoton.task import Task, prepare_task
 from pipeline.extraction.seeding import enlarged, stretched
 from pipeline.extraction.sources import Sources
@@ -53,7 +53,7 @@ def extract_sources_one_photon(
     threads : int
         Blocks worked on at once; the result has the same bits for any number.
     memory_bytes : int
-        Memory for frames; long traces lie in a temporary file.
+        Memory for frames; what is longer lies in temporary files.
     progress : callable
         Told the phase and how far it is; may raise to cancel.
 
@@ -75,8 +75,9 @@ def extract_sources_one_photon(
     frame without any finite value is left out and NaN in every trace. A pixel that never changes
     is dead or saturated and left out, too.
 
-    Cells are sought, and the background is fitted, in a copy of the movie that is binned to fit
-    the memory. Footprints come from all pixels of these bins, and traces from the whole movie.
+    Cells are sought, and the background is fitted, in a copy of the movie in bins of pixels and
+    frames. Footprints come from all pixels of bins of frames, and traces from the whole movie. Both
+    copies lie in temporary files.
     """
     check_seeds(seeds, movie)
     task = prepare_task(

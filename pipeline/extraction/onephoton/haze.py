@@ -10,13 +10,15 @@ Gavish and Donoho (2014), doi:10.1109/TIT.2014.2323359: singular values that sta
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
-from pipeline.extraction.onephoton.images import noise_of
 from pipeline.extraction.onephoton.lattice import Lattice, ring_members, ring_offsets
+from pipeline.extraction.onephoton.samples import noise_of
+from pipeline.movie import FrameSource
 
 MAX_FIT_BINS = 600
 """More bins do not make the images better, and take time with their third power."""
@@ -54,20 +56,19 @@ class Haze:
         array, (n_frames, n_blocks)
             What the images explain.
         """
-        with threadpool_limits(limits=1, user_api="blas"):  # the same bits on any machine
+        with _libraries().limit(limits=1, user_api="blas"):  # the same bits on any machine
             strengths = (coarse / self.noise) @ self.images.T
             return np.asarray((strengths @ self.images) * self.noise, np.float32)
 
 
-def find_haze(
-    coarse: NDArray[np.float32], lattice: Lattice, radius_blocks: tuple[float, float]
-) -> Haze:
+def find_haze(coarse: FrameSource, lattice: Lattice, radius_blocks: tuple[float, float]) -> Haze:
     """Find the images of haze.
 
     Parameters
     ----------
-    coarse : array, (n_bins, n_blocks)
-        Mean over each block without its mean in time and without known cells.
+    coarse : FrameSource
+        ``(n_bins, n_blocks)``, mean over each block without its mean in time and without known
+        cells, of which a few hundred bins are read.
     lattice : Lattice
         The blocks.
     radius_blocks : tuple of float
@@ -80,8 +81,8 @@ def find_haze(
     """
     noise = noise_of(coarse)
     noise = np.maximum(noise, max(float(np.median(noise)) * 0.01, TINY)).astype(np.float32)
-    courses = (coarse[:: -(-len(coarse) // MAX_FIT_BINS)] / noise).astype(np.float64)
-    with threadpool_limits(limits=1, user_api="blas"):
+    courses = (coarse[:: -(-coarse.shape[0] // MAX_FIT_BINS)] / noise).astype(np.float64)
+    with _libraries().limit(limits=1, user_api="blas"):
         # a product of bins is smaller than one of blocks, and has the same images
         power, vectors = np.linalg.eigh(courses @ courses.T)
         strength = np.sqrt(np.maximum(power, 0))
@@ -89,6 +90,15 @@ def find_haze(
         images = (vectors[:, chosen] / strength[chosen]).T @ courses
     smooth = _smoothness(images, lattice, radius_blocks) >= MIN_SMOOTHNESS
     return Haze(images=images[smooth].astype(np.float32), noise=noise)
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """Return the libraries of linear algebra; to look for them at each block takes longer than it.
+
+    They are looked for once, when all are loaded.
+    """
+    return ThreadpoolController()
 
 
 def _edge_of_noise(strength: NDArray[np.float64], shape: tuple[int, ...]) -> float:

@@ -5,7 +5,8 @@ References
 Zhou et al. (2018), doi:10.7554/eLife.28728.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -13,15 +14,21 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter
 
-MAD_TO_SD = 1.4826
+from pipeline.blocks import Progress, map_blocks, no_progress
+from pipeline.extraction.onephoton.samples import few_frames, medians, noise_in, sampled
+from pipeline.movie import FrameSource, Movie
+
 KERNEL_GSIGS = 2.0
 """Half of the side of the filter, in half-sizes of a cell."""
 
-MAX_SAMPLES = 400
-"""Frames from which a median is taken; more make it slower, not better."""
-
 MIN_SIGMAS = 3.0
 """Smaller values of the filtered movie count as 0 in correlations."""
+
+NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1))
+"""Steps to half of the eight neighbours of a pixel; those to the others are their opposites."""
+
+MIN_RELATIVE_POWER = 1e-12
+"""A course that varies less, relative to its sum of squares, is constant."""
 
 
 class SeedImages(NamedTuple):
@@ -55,52 +62,85 @@ def high_pass(
     out -= cv2.blur(image, size)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Filtered:
+    """A `FrameSource` of a movie that is filtered where it is asked for."""
+
+    movie: FrameSource
+    """``(n_frames, n_rows, n_cols)``, finite."""
+
+    gsig_px: tuple[float, ...]
+    """Half-size of a cell along rows and columns."""
+
+    level: NDArray[np.float32] | None = None
+    """What is taken off each pixel, ``(n_rows, n_cols)``; None: nothing."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """``(n_frames, n_rows, n_cols)``."""
+        return self.movie.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of one pixel."""
+        return np.dtype(np.float32)
+
+    def __getitem__(self, frames: slice) -> NDArray[np.float32]:
+        return self.of(self.movie[frames])
+
+    def of(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the filtered movie, given some of its frames."""
+        filtered = np.empty(images.shape, np.float32)
+        for image, target in zip(images, filtered, strict=True):
+            high_pass(image, self.gsig_px, out=target)
+        return filtered if self.level is None else filtered - self.level
+
+
 def seed_images(
-    movie: NDArray[np.float32], gsig_px: tuple[float, ...]
-) -> tuple[SeedImages, NDArray[np.float32]]:
-    """Rate each pixel of a movie as a seed.
+    movie: FrameSource,
+    gsig_px: tuple[float, ...],
+    *,
+    threads: int = 1,
+    progress: Progress = no_progress,
+) -> tuple[SeedImages, Filtered]:
+    """Rate each pixel of a movie as a seed; the movie is read once, a few frames at a time.
 
     Parameters
     ----------
-    movie : array, (n_frames, n_rows, n_cols)
-        Finite.
+    movie : FrameSource
+        ``(n_frames, n_rows, n_cols)``, finite.
     gsig_px : tuple of float
         Half-size of a cell along rows and columns.
+    threads : int
+        Blocks worked on at once.
+    progress : callable
+        Told the frames done; may raise to cancel.
 
     Returns
     -------
     images : SeedImages
         0 where a pixel is constant.
-    filtered : array, (n_frames, n_rows, n_cols)
+    filtered : Filtered
         The filtered movie less the median of each pixel.
     """
-    filtered = np.empty(movie.shape, np.float32)
-    for image, target in zip(movie, filtered, strict=True):
-        high_pass(image, gsig_px, out=target)
-    flat = filtered.reshape(len(movie), -1)
-    flat -= _medians(flat)
-    noise = noise_of(flat).reshape(movie.shape[1:])
-    peak = filtered.max(axis=0)
+    plain = Filtered(movie=movie, gsig_px=gsig_px)
+    sample = sampled(plain)
+    level = medians(sample.first, threads=threads).reshape(movie.shape[1:])
+    noise = noise_in(sample, threads=threads).reshape(movie.shape[1:])
+    filtered = replace(plain, level=level)
+    peak = np.full(movie.shape[1:], -np.inf, np.float32)
+    sums = np.zeros((2 + len(NEIGHBOURS), *movie.shape[1:]))
+    for highest, total in map_blocks(
+        lambda _, block: _sum_up(filtered.of(block), np.float32(MIN_SIGMAS) * noise),
+        Movie(source=movie),
+        few_frames(movie),
+        threads=threads,
+        progress=progress,
+    ):
+        peak = np.maximum(peak, highest)
+        sums += total
     pnr = np.divide(peak, noise, out=np.zeros_like(peak), where=noise > 0)
-    return SeedImages(_correlation(filtered, noise), pnr), filtered
-
-
-def noise_of(movie: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the standard deviation of the noise of each pixel, from differences in time.
-
-    Parameters
-    ----------
-    movie : array, (n_frames, n_pixels)
-        Finite.
-
-    Returns
-    -------
-    array, (n_pixels,)
-        From the median absolute difference; 0 for a single frame.
-    """
-    if len(movie) < 2:  # noqa: PLR2004 - a difference needs two
-        return np.zeros(movie.shape[1], np.float32)
-    return _median_steps(movie) * np.float32(MAD_TO_SD / np.sqrt(2))
+    return SeedImages(_correlation(sums, movie.shape[0]), pnr), filtered
 
 
 def pick_seeds(
@@ -136,21 +176,22 @@ def _gaussian(half: int, sigma: float) -> NDArray[np.float64]:
     return np.asarray(profile / profile.sum(), np.float64)
 
 
-def _correlation(filtered: NDArray[np.float32], noise: NDArray[np.float32]) -> NDArray[np.float32]:
+def _correlation(sums: NDArray[np.float64], n_frames: int) -> NDArray[np.float32]:
     """Return the mean correlation of each pixel with the eight around it, noise cut away."""
-    n_frames, n_rows, n_cols = filtered.shape
-    total = np.zeros((n_rows, n_cols))
-    cut = np.where(filtered >= MIN_SIGMAS * noise, filtered, np.float32(0))
-    cut -= cut.mean(axis=0)
-    norm = np.sqrt(np.einsum("trc,trc->rc", cut, cut))
-    cut *= np.divide(1, norm, out=np.zeros_like(norm), where=norm > 0)
-    for rows, cols in ((0, 1), (1, 0), (1, 1), (1, -1)):
+    (total, square), products = sums[:2], sums[2:]
+    power = square - total**2 / n_frames
+    varies = power > MIN_RELATIVE_POWER * square
+    scale = np.divide(1, np.sqrt(np.maximum(power, 0)), out=np.zeros_like(power), where=varies)
+    n_rows, n_cols = total.shape
+    corr = np.zeros((n_rows, n_cols))
+    for (rows, cols), product in zip(NEIGHBOURS, products, strict=True):
         here = slice(0, n_rows - rows), slice(max(0, -cols), n_cols - max(0, cols))
         there = slice(rows, n_rows), slice(max(0, cols), n_cols + min(0, cols))
-        product = np.einsum("trc,trc->rc", cut[:, *here], cut[:, *there])
-        total[here] += product
-        total[there] += product
-    return np.asarray(total / _n_neighbours(n_rows, n_cols), np.float32)
+        alike = product[here] - total[here] * total[there] / n_frames
+        alike *= scale[here] * scale[there]
+        corr[here] += alike
+        corr[there] += alike
+    return np.asarray(corr / _n_neighbours(n_rows, n_cols), np.float32)
 
 
 def _n_neighbours(n_rows: int, n_cols: int) -> NDArray[np.int64]:
@@ -163,20 +204,29 @@ def _n_neighbours(n_rows: int, n_cols: int) -> NDArray[np.int64]:
 
 
 @njit(nogil=True, cache=True)
-def _medians(movie: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the median of each pixel over time, from at most `MAX_SAMPLES` frames."""
-    step = (movie.shape[0] + MAX_SAMPLES - 1) // MAX_SAMPLES
-    out = np.empty(movie.shape[1], np.float32)
-    for pixel in range(movie.shape[1]):
-        out[pixel] = np.median(movie[::step, pixel].copy())
-    return out
+def _sum_up(
+    filtered: NDArray[np.float32], least: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Return the peak of each pixel, and sums over frames of what is not below a limit.
 
-
-@njit(nogil=True, cache=True)
-def _median_steps(movie: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the median absolute difference of successive frames of each pixel."""
-    step = (movie.shape[0] - 1 + MAX_SAMPLES - 1) // MAX_SAMPLES
-    out = np.empty(movie.shape[1], np.float32)
-    for pixel in range(movie.shape[1]):
-        out[pixel] = np.median(np.abs(movie[1::step, pixel] - movie[:-1:step, pixel]))
-    return out
+    The sums are: value, square, product with each neighbour, ``(6, n_rows, n_cols)``.
+    """
+    n_frames, n_rows, n_cols = filtered.shape
+    peak = np.full((n_rows, n_cols), -np.inf, np.float32)
+    sums = np.zeros((2 + len(NEIGHBOURS), n_rows, n_cols))
+    for frame in range(n_frames):
+        image = filtered[frame]
+        for row in range(n_rows):
+            for col in range(n_cols):
+                value = np.float64(image[row, col])
+                peak[row, col] = max(peak[row, col], image[row, col])
+                if image[row, col] < least[row, col]:
+                    continue
+                sums[0, row, col] += value
+                sums[1, row, col] += value * value
+                for number, (down, right) in enumerate(NEIGHBOURS):
+                    other = row + down, col + right
+                    inside = other[0] < n_rows and 0 <= other[1] < n_cols
+                    if inside and image[other] >= least[other]:
+                        sums[2 + number, row, col] += value * image[other]
+    return peak, sums

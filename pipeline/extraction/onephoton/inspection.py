@@ -67,7 +67,8 @@ def inspect_seeds(
         memory_bytes=memory_bytes,
         progress=progress,
     )
-    return Inspection(first_images(small), small.grid.bin_px, small.grid.bin_frames)
+    images = first_images(small, threads=threads, progress=progress)
+    return Inspection(images, small.grid.bin_px, small.grid.bin_frames)
 
 
 def seed_places_px(

@@ -12,7 +12,7 @@ from pipeline.extraction.dff import delta_f_over_f
 from pipeline.extraction.evaluation import Verdict, active_frames, judge, measure, measure_shapes
 from pipeline.extraction.long_traces import at_kept, on_all_frames, products
 from pipeline.extraction.onephoton.asymmetry import trace_asymmetry
-from pipeline.extraction.onephoton.small import Cells
+from pipeline.extraction.onephoton.cells import Cells
 from pipeline.extraction.onephoton.summary import Summary, summarise
 from pipeline.extraction.onephoton.task import Task
 from pipeline.extraction.seeding import averaged

@@ -23,6 +23,7 @@ from pipeline.extraction.onephoton.lattice import (
     subtract_interpolated,
 )
 from pipeline.extraction.stream import Stream
+from pipeline.movie import FrameSource
 from pipeline.scratch import put_aside
 
 MAX_FIT_FRAMES = 600
@@ -68,15 +69,14 @@ class Ring:
         return _predict(coarse, self.members, self.weights)
 
 
-def fit_ring(
-    coarse: NDArray[np.float32], lattice: Lattice, radius_blocks: tuple[float, float]
-) -> Ring:
+def fit_ring(coarse: FrameSource, lattice: Lattice, radius_blocks: tuple[float, float]) -> Ring:
     """Fit the weights of the ring around each block.
 
     Parameters
     ----------
-    coarse : array, (n_frames, n_blocks)
-        Mean over each block without its mean in time and without known cells.
+    coarse : FrameSource
+        ``(n_frames, n_blocks)``, mean over each block without its mean in time and without known
+        cells, of which a few hundred frames are read.
     lattice : Lattice
         The blocks.
     radius_blocks : tuple of float
@@ -89,7 +89,7 @@ def fit_ring(
         at `CLIP_SIGMAS` above the first prediction, as cells shine and never darken.
     """
     members = ring_members(lattice, ring_offsets(radius_blocks))
-    step = -(-len(coarse) // MAX_FIT_FRAMES)
+    step = -(-coarse.shape[0] // MAX_FIT_FRAMES)
     courses = np.ascontiguousarray(coarse[::step].T, np.float64)
     with threadpool_limits(limits=1, user_api="blas"):
         weights = _fit(courses, members)
@@ -176,14 +176,14 @@ class RingStream(Stream):
 
 
 def fit_gain(
-    movie: NDArray[np.float32], background: RingBackground, footprints: sparse.csc_array
+    movie: FrameSource, background: RingBackground, footprints: sparse.csc_array
 ) -> NDArray[np.float32]:
     """Return how much each pixel follows the prediction, ``(n_pixels,)``, 1 where it is constant.
 
     Parameters
     ----------
-    movie : array, (n_frames, n_pixels)
-        The movie.
+    movie : FrameSource
+        The movie, ``(n_frames, n_pixels)``.
     background : RingBackground
         With a gain of 1.
     footprints : sparse array, (n_pixels, n_rois)
@@ -194,14 +194,17 @@ def fit_gain(
     array, (n_pixels,)
         The slope of the regression of a pixel, without cells, on what is interpolated there.
     """
-    power, left = np.zeros((2, movie.shape[1]))
-    for start in range(0, len(movie), GAIN_FRAMES):
+    n_frames, n_pixels = movie.shape
+    power, left = np.zeros((2, n_pixels))
+    for start in range(0, n_frames, GAIN_FRAMES):
         frames = slice(start, start + GAIN_FRAMES)
-        rest = background.subtract(frames, movie[frames])
-        fluctuation = movie[frames] - background.level - rest
+        block = movie[frames]
+        rest = background.subtract(frames, block)
+        fluctuation = block - background.level - rest
         power += np.einsum("tp,tp->p", fluctuation, fluctuation)
         left += np.einsum("tp,tp->p", rest, fluctuation)
         left -= np.einsum("tp,tp->p", (footprints @ background.calcium[:, frames]).T, fluctuation)
+        put_aside(background.calcium)
     pull = max(float(GAIN_RIDGE * power.mean()), 1e-30)
     return np.asarray(1 + left / (power + pull), np.float32)
 

@@ -1,8 +1,10 @@
-"""The small movie, in which cells are sought and the background is fitted."""
+"""The small movie, in which cells are sought and the background is fitted.
 
-import warnings
+It lies in a temporary file and is read a few bins at a time, so that bins are never longer than a
+transient wants and memory does not grow with the movie.
+"""
+
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,15 +13,17 @@ from scipy import sparse
 from pipeline.blocks import Progress
 from pipeline.extraction.field import Field
 from pipeline.extraction.long_traces import around_mean, mean_of_rows
+from pipeline.extraction.onephoton.cells import Cells
 from pipeline.extraction.onephoton.haze import find_haze
-from pipeline.extraction.onephoton.images import noise_of
 from pipeline.extraction.onephoton.lattice import Lattice, make_lattice
 from pipeline.extraction.onephoton.params import CnmfeParams
+from pipeline.extraction.onephoton.rest import Rest, RestOfBlocks
 from pipeline.extraction.onephoton.ring import RingBackground, fit_gain, fit_ring
+from pipeline.extraction.onephoton.samples import noise_of
 from pipeline.extraction.suitability import check_kept, check_movie
 from pipeline.extraction.survey import Grid, Survey, survey_movie
 from pipeline.movie import Movie
-from pipeline.scratch import by_rows
+from pipeline.scratch import ScratchFrames, by_rows, put_aside, scratch_array, some_rows
 
 CELL_GSIGS = 4.0
 """Diameter of a cell, in half-sizes."""
@@ -32,18 +36,6 @@ SMALL_GSIG_PX = 1.75
 
 BINS_PER_DECAY = 2.5
 """A transient is found best in bins of about its own length, which average the noise."""
-
-SMALL_MOVIE_COPIES = 6
-
-
-class Cells(NamedTuple):
-    """What is known of the cells."""
-
-    footprints: sparse.csc_array
-    """``(n_pixels, n_rois)``."""
-
-    calcium: NDArray[np.float32]
-    """``(n_rois, n_frames)``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,16 +63,21 @@ class SmallMovie:
     mean: NDArray[np.float32]
     """Of each pixel, ``(n_small_pixels,)``."""
 
-    coarse: NDArray[np.float32]
+    coarse: ScratchFrames
     """Mean of each block, ``(n_bins, n_blocks)``."""
 
     first: RingBackground | None = None
     """The background before any cell is known; None while it is being fitted."""
 
     @property
-    def frames(self) -> NDArray[np.float32]:
+    def frames(self) -> ScratchFrames:
         """``(n_bins, n_small_pixels)``."""
-        return self.survey.small
+        return ScratchFrames(self.survey.small)
+
+    @property
+    def n_bins(self) -> int:
+        """Its length."""
+        return len(self.survey.small)
 
     @property
     def frame_noise(self) -> NDArray[np.float32]:
@@ -105,13 +102,17 @@ class SmallMovie:
         flat = _flat_background(self.lattice, self.mean, cells)
         if like:
             return replace(flat, haze=like.haze, ring=like.ring, gain=like.gain)
-        coarse = flat.without_cells(self.coarse, slice(None))
+        coarse = RestOfBlocks(coarse=self.coarse, background=flat)
         haze = find_haze(coarse, self.lattice, self.radius_blocks)
         background = replace(flat, haze=haze)
-        if not cells.calcium.any():
+        if not cells.shine:
             ring = fit_ring(coarse, self.lattice, self.radius_blocks)
             background = replace(background, ring=ring)
         return replace(background, gain=fit_gain(self.frames, background, cells.footprints))
+
+    def rest(self, background: RingBackground, cells: Cells) -> Rest:
+        """Return the small movie without background and cells, ``(n_bins, n_rows, n_cols)``."""
+        return Rest(frames=self.frames, background=background, cells=cells, field=self.field)
 
     def shrunk(self, cells: Cells) -> Cells:
         """Return cells of the movie, of all its frames or bins, as the small movie has them."""
@@ -124,7 +125,7 @@ class SmallMovie:
             ),
             shape=(count.size, grid.cell_of_pixel.size),
         )
-        if cells.calcium.shape[1] == len(self.frames):
+        if cells.calcium.shape[1] == self.n_bins:
             return Cells(sparse.csc_array(mean @ cells.footprints), cells.calcium)
         starts = np.arange(0, cells.calcium.shape[1], grid.bin_frames)
         lengths = np.diff([*starts, cells.calcium.shape[1]])
@@ -147,7 +148,7 @@ class SmallMovie:
 def prepare_small(
     movie: Movie, params: CnmfeParams, *, threads: int, memory_bytes: int, progress: Progress
 ) -> SmallMovie:
-    """Read the movie once for its statistics and its small copy, which takes half of the memory.
+    """Read the movie once for its statistics and its small copy.
 
     Raises
     ------
@@ -155,29 +156,31 @@ def prepare_small(
         If the movie has several planes, no rate, too few frames, or does not fit the settings.
     """
     check_movie(movie, params.shared, memory_bytes=memory_bytes)
-    memory_bytes //= 2
-    grid = plan_small(movie, params, memory_bytes=memory_bytes)
     survey = survey_movie(
-        movie, grid, threads=threads, memory_bytes=memory_bytes, progress=progress
+        movie,
+        plan_small(movie, params),
+        threads=threads,
+        memory_bytes=memory_bytes // 2,
+        progress=progress,
     )
     survey = survey.without_border(params.shared.border_by_axis_px, movie.frame_shape)
     check_kept(movie, survey)
     small = make_small(survey, params)
-    first = small.background(no_cells(small))
-    noise = noise_of(first.subtract(slice(None), small.frames))
-    return replace(small, first=first, noise=noise)
+    nothing = no_cells(small)
+    first = small.background(nothing)
+    return replace(small, first=first, noise=noise_of(small.rest(first, nothing)))
 
 
 def no_cells(small: SmallMovie) -> Cells:
     """Return that nothing is known of the cells of a small movie."""
-    n_bins, n_pixels = small.frames.shape
+    n_bins, n_pixels = small.survey.small.shape
     return Cells(
         sparse.csc_array((n_pixels, 0), dtype=np.float32), np.empty((0, n_bins), np.float32)
     )
 
 
-def plan_small(movie: Movie, params: CnmfeParams, *, memory_bytes: int) -> Grid:
-    """Choose bins that keep a cell and a transient resolved and the small movie in memory.
+def plan_small(movie: Movie, params: CnmfeParams) -> Grid:
+    """Choose bins that keep a cell and a transient resolved.
 
     Parameters
     ----------
@@ -185,34 +188,24 @@ def plan_small(movie: Movie, params: CnmfeParams, *, memory_bytes: int) -> Grid:
         With a known rate.
     params : CnmfeParams
         Settings.
-    memory_bytes : int
-        Memory for the small movie and its copies.
 
     Returns
     -------
     Grid
-        The bins; a warning says so where they get longer than a transient.
+        The bins, which do not depend on the length of the movie.
     """
     n_rows, n_cols = movie.frame_shape
     rows, cols = (max(1, round(gsig / SMALL_GSIG_PX)) for gsig in params.half_sizes_px)
     shape = -(-n_rows // rows), -(-n_cols // cols)
     decay_frames = params.decay_time_s * movie.require_rate_hz()
-    max_bins = memory_bytes // (4 * SMALL_MOVIE_COPIES * shape[0] * shape[1])
-    for_memory = -(-movie.n_frames // max(1, max_bins))
-    if for_memory > max(1.0, decay_frames):
-        warnings.warn(
-            f"the memory holds {movie.name} only in bins of {for_memory} frames, longer than a "
-            f"transient of {decay_frames:.0f}: dim cells may be missed; give more memory_bytes.",
-            stacklevel=4,
-        )
     cell_of_pixel = (np.arange(n_rows) // rows)[:, np.newaxis] * shape[1] + (
         np.arange(n_cols) // cols
     )
-    bin_frames = max(1, round(decay_frames / BINS_PER_DECAY), for_memory)
+    bin_frames = max(1, round(decay_frames / BINS_PER_DECAY))
     return Grid(
         bin_frames=bin_frames,
         decay_bins=decay_frames / bin_frames,
-        keeps_pixels=1 < bin_frames <= max(1.0, decay_frames),
+        keeps_pixels=bin_frames > 1,
         bin_px=(rows, cols),
         shape=shape,
         cell_of_pixel=cell_of_pixel.ravel(),
@@ -236,6 +229,7 @@ def make_small(survey: Survey, params: CnmfeParams) -> SmallMovie:
         for g, block in zip(gsig, (rows, cols), strict=True)
     ]
     lattice = make_lattice(grid.shape, usable, (rows, cols))
+    mean, coarse = _means(survey.small, lattice)
     return SmallMovie(
         survey=survey,
         field=Field(grid.shape, usable, (gsig[0], gsig[1])),
@@ -243,9 +237,22 @@ def make_small(survey: Survey, params: CnmfeParams) -> SmallMovie:
         block_px=(rows, cols),
         radius_blocks=(radius[0], radius[1]),
         noise=np.zeros(n_small, np.float32),
-        mean=survey.small.mean(axis=0),
-        coarse=lattice.means(survey.small),
+        mean=mean,
+        coarse=ScratchFrames(coarse),
     )
+
+
+def _means(
+    frames: NDArray[np.float32], lattice: Lattice
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the mean of each pixel, and that of each block in each of the frames."""
+    total = np.zeros(frames.shape[1])
+    coarse = scratch_array((len(frames), lattice.usable.size))
+    for some in some_rows(frames):
+        total += frames[some].sum(axis=0, dtype=np.float64)
+        coarse[some] = lattice.means(frames[some])
+        put_aside(coarse)
+    return (total / len(frames)).astype(np.float32), coarse
 
 
 def on_blocks(footprints: sparse.csc_array, lattice: Lattice) -> sparse.csr_array:

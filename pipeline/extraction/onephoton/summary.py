@@ -12,7 +12,7 @@ from pipeline.extraction.onephoton.ring import MAX_FIT_FRAMES, RingBackground, R
 from pipeline.extraction.onephoton.small import SmallMovie
 from pipeline.extraction.sources import Background
 from pipeline.extraction.stream import Stream
-from pipeline.scratch import by_frames, by_rows, some_rows
+from pipeline.scratch import by_frames, by_rows, scratch_array, some_rows
 
 N_COURSES = 6
 """Background components that are stored: the mean image and the leading courses."""
@@ -80,7 +80,7 @@ def summarise(
     wide = np.where(field.usable[:, np.newaxis], spread @ images, 0)
     spatial = np.zeros((field.usable.size, N_COURSES), np.float32)
     spatial[:, 0], spatial[:, 1 : 1 + wide.shape[1]] = level, wide
-    temporal = np.zeros((N_COURSES, n_frames), np.float32)
+    temporal = scratch_array((N_COURSES, n_frames))
     temporal[0], temporal[1 : 1 + wide.shape[1]] = 1, courses[n_rois:]
     temporal[:, ~stream.kept] = np.nan
     return Summary(
@@ -107,9 +107,9 @@ def _axis_matrix(axis: Axis) -> sparse.csr_array:
 
 def _leading_images(small: SmallMovie, background: RingBackground) -> NDArray[np.float32]:
     """Return the images on blocks that hold most of the fluctuation, orthonormal."""
-    coarse = small.coarse - small.coarse.mean(axis=0)
-    fluctuation = background.predicted(coarse)
-    fluctuation = fluctuation[:: -(-len(fluctuation) // MAX_FIT_FRAMES)].astype(np.float64)
+    some = small.coarse[:: -(-small.n_bins // MAX_FIT_FRAMES)]
+    level = small.lattice.means(small.mean[np.newaxis])
+    fluctuation = background.predicted(some - level).astype(np.float64)
     # a product of frames is smaller than one of blocks, and has the same leading vectors
     power, courses = np.linalg.eigh(fluctuation @ fluctuation.T)
     strong = np.argsort(power)[::-1][: N_COURSES - 1]

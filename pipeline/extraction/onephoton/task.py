@@ -9,10 +9,11 @@ from pipeline.blocks import Progress
 from pipeline.extraction.cell_size import for_movie
 from pipeline.extraction.field import Field
 from pipeline.extraction.long_traces import mean_of_rows, on_all_frames
+from pipeline.extraction.onephoton.cells import Cells
 from pipeline.extraction.onephoton.params import CnmfeParams
 from pipeline.extraction.onephoton.ring import RingBackground, RingStream
 from pipeline.extraction.onephoton.seeding import one_block
-from pipeline.extraction.onephoton.small import Cells, SmallMovie, prepare_small
+from pipeline.extraction.onephoton.small import SmallMovie, prepare_small
 from pipeline.extraction.temporal import Denoise, Traces, autoregressive, update_traces
 from pipeline.movie import Movie
 from pipeline.scratch import ScratchFrames
