@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from pipeline.filters import Column, Kind
+from pipeline.filters import Column, Columns, Kind
 from schemas.connection import Database
 from schemas.custom_columns import default_of
 from schemas.filter_sql import Source, sql_literal
@@ -80,21 +80,24 @@ def roi_columns(database: Database) -> Iterator[Found]:
     yield from _stimuli(database)
 
 
-def hidden_columns(database: Database) -> set[str]:
-    """Return the full names of the columns that tables of the app do not show.
+def shown_columns(database: Database, columns: Columns) -> list[str]:
+    """Return the full names of the columns that tables of the app show.
 
     Parameters
     ----------
     database : Database
         The connected tables.
+    columns : Columns
+        All that there are.
     """
     added = {TAG: ROI_TAG_TYPE, CUSTOM: CUSTOM_COLUMN, STIMULUS: STIMULUS_TYPE}
-    return {
+    hidden = {
         f"{begin}{row['label']}"
         for begin, what in added.items()
         for row in labelled_rows(database, what)
         if not row["visible"]
     }
+    return [name for name in columns.by_name if name not in hidden]
 
 
 def quoting(database: Database) -> Any:

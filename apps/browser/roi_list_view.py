@@ -9,7 +9,7 @@ import streamlit as st
 from apps.browser.session import session_database
 from apps.browser.table_editor import Editor, short_config, show_editor
 from schemas.connection import Database
-from schemas.roi_columns import CUSTOM, OWN, STIMULUS, TAG, hidden_columns
+from schemas.roi_columns import CUSTOM, OWN, STIMULUS, TAG, shown_columns
 from schemas.roi_table import Count, Page, RoiTable, fetch_rois
 from schemas.table_edits import newest_actions, save_tags, undo_tags
 
@@ -54,8 +54,7 @@ def show_roi_list(table: RoiTable, query: Any, identity: str, count: Count) -> N
         falling = st.toggle("largest first", value=True, key="falling", disabled=sort == "sample")
         number = st.pagination(max(1, -(-count.rois // ROWS)), key=f"page of {identity}")
     page = Page(ROWS, (number - 1) * ROWS, "" if sort == "sample" else sort, falling)
-    hidden = hidden_columns(table.database)
-    names = [name for name in table.columns.by_name if name not in hidden]
+    names = shown_columns(table.database, table.columns)
     tags = [name for name in names if name.startswith(TAG)]
     others = [name for name in names if name.startswith((CUSTOM, STIMULUS))]
     columns = [*FIRST, *tags, *NUMBERS, "genotype", *others, "comments"]

@@ -9,7 +9,7 @@ import streamlit as st
 from apps.browser.session import session_database
 from apps.browser.table_editor import Editor, short_config, show_editor
 from schemas.connection import Database
-from schemas.roi_columns import CUSTOM, STIMULUS, hidden_columns
+from schemas.roi_columns import CUSTOM, STIMULUS, shown_columns
 from schemas.roi_table import COMMENTS, Count, RoiTable, fetch_samples
 from schemas.table_edits import save_samples, undo_samples
 
@@ -35,8 +35,7 @@ def show_sample_list(table: RoiTable, query: Any, identity: str, _: Count) -> No
     _ : Count
         How much is found.
     """
-    hidden = hidden_columns(table.database)
-    names = [name for name in table.columns.by_name if name not in hidden]
+    names = shown_columns(table.database, table.columns)
     custom = [name for name in names if name.startswith(CUSTOM)]
     stimuli = [name for name in names if name.startswith(STIMULUS)]
     columns = ["sample_id", "session_date", "n_rois", *custom, *stimuli, COMMENTS]
