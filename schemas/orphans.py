@@ -13,6 +13,7 @@ from schemas.connection import Database
 from schemas.references import referenced
 from schemas.settings import STORE, ProjectError
 from schemas.store import INCOMING
+from schemas.store_owner import check_owner
 
 DAY_S = 86_400.0
 MARGIN_S = 300.0
@@ -82,7 +83,8 @@ def clean(database: Database, orphans: list[Orphan]) -> int:
     Raises
     ------
     ProjectError
-        If jobs run: they may refer at any moment to an array that was stored before.
+        If jobs run: they may refer at any moment to an array that was stored before. If the store
+        is another project's: all in it would seem to be left over.
     NotAllowed
         If this account may not put jobs back: whoever computes cleans up.
 
@@ -92,6 +94,7 @@ def clean(database: Database, orphans: list[Orphan]) -> int:
     aside first; a job that begins from then on writes its own, and what a job that has ended
     meanwhile refers to is moved back.
     """
+    check_owner(database.settings, database.connection)
     for _, table in database.steps():
         (table().jobs & False).delete_quick()
     _check_idle(database)

@@ -15,6 +15,7 @@ from schemas.connection import Database
 from schemas.dump import Column, columns_of, values_of
 from schemas.settings import ProjectError
 from schemas.store import check_writable
+from schemas.store_owner import claim
 
 INSERT_BYTES = 8_000_000
 MOST_AT_ONCE = 500
@@ -80,6 +81,7 @@ def restore_backup(
         for path in made:
             path.unlink(missing_ok=True)
         raise
+    claim(database.settings, database.connection)  # it is the saved project now
     roots = {n: f for n, f in manifest["roots"].items() if n not in database.settings.roots}
     return Restored(rows, len(made), roots)
 

@@ -32,7 +32,7 @@ embedded = {embedded}          # true: a private PostgreSQL server in this folde
 schema_prefix = "{prefix}"
 
 [store]
-location = "store"          # corrected movies and other large arrays; relative to this folder
+location = {store}          # corrected movies and other large arrays; relative to this folder
 
 [compute]
 threads = {threads}
@@ -162,7 +162,7 @@ def load_settings(start: Path | None = None) -> Settings:
     folder = find_project(start)
     file = folder / SETTINGS_FILE
     try:
-        settings = _parse(folder, tomllib.loads(file.read_text()))
+        settings = _parse(folder, tomllib.loads(file.read_text(encoding="utf-8")))
     except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
         raise ProjectError(f"{file} cannot be used: {error}") from error
     # DataJoint's own configuration may put the store elsewhere
@@ -201,11 +201,11 @@ def _caiman_python(folder: Path, named: str | None) -> Path | None:
 def write_project(
     folder: Path,
     *,
-    embedded: bool,
     database: Mapping[str, Any],
     password: str,
     roots: Mapping[str, str],
     prefix: str = "mesmerize_",
+    store: str = "store",
 ) -> None:
     """Write the three parts of a new project's configuration.
 
@@ -213,16 +213,17 @@ def write_project(
     ----------
     folder : Path
         Made when it does not exist.
-    embedded : bool
-        Whether the server is a private one in the folder.
     database : mapping
-        ``backend``, ``host``, ``port``, ``user`` as DataJoint names them.
+        ``backend``, ``host``, ``port``, ``user`` as DataJoint names them; PostgreSQL is the private
+        server in the folder.
     password : str
         Goes to ``.secrets/``, readable by the owner alone.
     roots : mapping
         Data roots by name; relative ones are relative to the folder.
     prefix : str
         What the names of all schemas begin with.
+    store : str
+        Folder of large arrays; a relative one is relative to the project folder.
     """
     secrets = folder / SECRETS_FOLDER
     secrets.mkdir(mode=0o700, parents=True)
@@ -232,12 +233,18 @@ def write_project(
     configuration = {"database": dict(database), "loglevel": "WARNING"}
     (folder / DATAJOINT_FILE).write_text(json.dumps(configuration, indent=2) + "\n")
     text = TEMPLATE.format(
-        embedded=str(embedded).lower(),
+        embedded=json.dumps(database["backend"] == "postgresql"),
         prefix=prefix,
+        store=_quoted(store),
         threads=os.cpu_count() or 1,
-        roots="\n".join(f"{name} = {json.dumps(path)}" for name, path in roots.items()),
+        roots="\n".join(f"{name} = {_quoted(path)}" for name, path in roots.items()),
     )
-    (folder / SETTINGS_FILE).write_text(text)
+    (folder / SETTINGS_FILE).write_text(text, encoding="utf-8")
+
+
+def _quoted(text: str) -> str:
+    """Return a text as TOML writes it."""
+    return json.dumps(text, ensure_ascii=False)  # a surrogate pair, as JSON has, is none of TOML
 
 
 def datajoint_config(settings: Settings) -> Config:

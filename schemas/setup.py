@@ -12,16 +12,18 @@ from pipeline.extraction.onephoton import CnmfeParams
 from pipeline.extraction.volume import Cnmf3dParams
 from pipeline.motion import MotionParams
 from schemas import server
-from schemas.connection import Database, connect
+from schemas.connection import Database, connect, open_connection
 from schemas.params import DEFAULT, ONE_PHOTON, VOLUME, add_params
 from schemas.settings import (
     DATAJOINT_FILE,
     SECRETS_FOLDER,
     SETTINGS_FILE,
     ProjectError,
+    Settings,
     load_settings,
     write_project,
 )
+from schemas.store_owner import check_owner, check_place, claim
 
 EMBEDDED = "embedded"
 DEFAULT_ROOT = "data"
@@ -79,6 +81,7 @@ def create_project(
     address: ServerAddress | None = None,
     roots: Mapping[str, str] | None = None,
     prefix: str = "mesmerize_",
+    store: Path | None = None,
 ) -> Database:
     """Make a project folder and its tables, and connect to it.
 
@@ -92,6 +95,9 @@ def create_project(
         Data roots by name; None: the folder ``data`` of the project.
     prefix : str
         What the names of all schemas begin with.
+    store : Path or None
+        Folder of corrected movies and large arrays, as on a large disk or a network share; None:
+        the folder ``store`` of the project.
 
     Returns
     -------
@@ -102,15 +108,22 @@ def create_project(
     ------
     ProjectError
         If the folder holds a project or a DataJoint configuration already or cannot be written, a
-        data root does not exist, or the server cannot be reached; then nothing is left behind.
+        data root does not exist, the store cannot be used or is another project's, or the server
+        cannot be reached; then nothing is left behind.
     """
     _check_free(folder, roots or {})
+    if store is not None:
+        check_place(store.resolve(), folder.resolve())
     is_new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write(folder.resolve(), address, roots or {DEFAULT_ROOT: DEFAULT_ROOT}, prefix)
-        database = connect(load_settings(folder))
+        _write(folder.resolve(), address, roots or {DEFAULT_ROOT: DEFAULT_ROOT}, prefix, store)
+        settings = load_settings(folder)
+        if store is not None:
+            _check_store(settings, store)
+        database = connect(settings)
         _fill(database)
+        claim(settings, database.connection)
     except BaseException as error:
         with suppress(ProjectError):
             server.leave(load_settings(folder))  # before its data go
@@ -137,8 +150,26 @@ def _check_free(folder: Path, roots: Mapping[str, str]) -> None:
             )
 
 
+def _check_store(settings: Settings, store: Path) -> None:
+    """Refuse a store that variables put elsewhere, or that is another project's."""
+    if settings.store.resolve() != store.resolve():
+        raise ProjectError(
+            f"the variable DJ_STORES names another store, {settings.store}; unset it, or leave out "
+            "--store."
+        )
+    connection = open_connection(settings)
+    try:
+        check_owner(settings, connection)
+    finally:
+        connection.close()
+
+
 def _write(
-    folder: Path, address: ServerAddress | None, roots: Mapping[str, str], prefix: str
+    folder: Path,
+    address: ServerAddress | None,
+    roots: Mapping[str, str],
+    prefix: str,
+    store: Path | None,
 ) -> None:
     """Write the configuration for a MySQL server or for the embedded one."""
     if address is None:
@@ -161,12 +192,17 @@ def _write(
         (folder / path).mkdir(exist_ok=True)  # the default one; given ones exist
     write_project(
         folder,
-        embedded=address is None,
         database=database,
         password=password,
         roots=roots,
         prefix=prefix,
+        store=_place(store.resolve(), folder) if store is not None else "store",
     )
+
+
+def _place(store: Path, folder: Path) -> str:
+    """Return how the settings name a store; inside the project folder, it moves with that."""
+    return str(store.relative_to(folder) if store.is_relative_to(folder) else store)
 
 
 def _fill(database: Database) -> None:

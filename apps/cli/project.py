@@ -33,19 +33,35 @@ def init(
     prefix: Annotated[
         str, typer.Option(help="What the names of all schemas begin with.")
     ] = "mesmerize_",
+    store: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Where corrected movies and other large arrays are kept, as on a large disk or a "
+            "network share; the project's alone. Default: the folder `store` of the project.",
+        ),
+    ] = None,
 ) -> None:
     """Make a project: its folder, its database, its default parameter sets.
 
-    Example: `mesmerize init lab --data /data/movies`
+    Example: `mesmerize init lab --data /data/movies --store /bigdisk/lab`
     """
     address = None if server == EMBEDDED else _with_password(parse_server(server))
-    database = create_project(folder, address=address, roots=_roots(data), prefix=prefix)
+    database = create_project(
+        folder, address=address, roots=_roots(data), prefix=prefix, store=store
+    )
     settings = database.settings
     print(
         f"Project {settings.folder} is ready; the server is {server.partition('@')[2] or server}."
     )
     for name, root in settings.roots.items():
         print(f"Movies are read from {root} (data root {name!r}).")
+    print(f"Corrected movies and other large arrays are kept in {settings.store}.")
+    if database.session.Recording():
+        print(
+            "The project has recordings already: [store] and [data.roots] of mesmerize.toml must "
+            "name the same folders as where they were taken in."
+        )
     print("Next, in that folder: mesmerize ingest MOVIE --animal A --session YYYY-MM-DD --trial T")
 
 

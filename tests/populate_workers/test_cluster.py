@@ -24,7 +24,6 @@ def settings(tmp_path):
     folder = tmp_path / "my lab"
     write_project(
         folder,
-        embedded=False,
         database={"backend": "mysql", "host": "labserver", "port": 3306, "user": "anna"},
         password="",
         roots={},

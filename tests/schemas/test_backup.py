@@ -28,6 +28,7 @@ from schemas.roi import submit_segmentation
 from schemas.samples import add_sample
 from schemas.settings import ProjectError
 from schemas.setup import parse_server
+from schemas.store_owner import OWNER_FILE, said_owner
 
 pytestmark = pytest.mark.db
 ODD = 'a \\ back\'slash, "quotes", 100 %s %% \n\t\0 müller 雪 😀'
@@ -85,7 +86,7 @@ def files_of(database):
     return {
         path.relative_to(store): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in store.rglob("*")
-        if path.is_file()
+        if path.is_file() and path.name != OWNER_FILE
     }
 
 
@@ -106,6 +107,7 @@ def test_what_is_restored_is_what_was_saved(filled, make_project, address, tmp_p
     assert len(before["motion", "~~motion_correction"]) == 1
     assert files_of(target) == files
     assert restored.files == len(files)
+    assert said_owner(target.settings.store) == said_owner(filled.settings.store)
     copy_recordings(filled, target)
     assert list(check_recordings(target, checksums=True)) == []
     assert list(check_store(target, checksums=True)) == []

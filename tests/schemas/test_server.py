@@ -32,7 +32,7 @@ def settings(tmp_path):
 
 def make(folder):
     database = {"backend": "postgresql", "host": "", "port": 5432, "user": "postgres"}
-    write_project(folder, embedded=True, database=database, password="", roots={"data": "data"})
+    write_project(folder, database=database, password="", roots={"data": "data"})
     return load_settings(folder)
 
 

@@ -26,7 +26,7 @@ def folder(tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.delenv(PROJECT_VARIABLE, raising=False)
     (tmp_path / "data").mkdir()
-    write_project(tmp_path, embedded=False, database=SERVER, password="sea", roots={"data": "data"})
+    write_project(tmp_path, database=SERVER, password="sea", roots={"data": "data"})
     return tmp_path
 
 
