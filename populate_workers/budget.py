@@ -1,6 +1,8 @@
 """What jobs need and what the machine has: a job waits until it fits."""
 
+import math
 import shutil
+import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,6 +52,9 @@ NODE_BLOCKS_BYTES = 300_000_000
 NODE_COPIES = 4
 """What a node takes of what flows in, as it lies packed in the store."""
 
+READ_EVERY_S = 2.0
+"""How long it is taken for known which workers there are."""
+
 MEGABYTE = 1_000_000
 
 
@@ -76,6 +81,8 @@ class Budget:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._needs: dict[tuple[Any, ...], Need] = {}
+        self._workers: list[dict[str, Any]] = []
+        self._read_at = -math.inf
         given = database.settings.workers.memory_bytes
         self.memory_bytes = given or int(FOR_JOBS * machine.memory_bytes())
 
@@ -101,8 +108,7 @@ class Budget:
         """Leave what needs CaImAn to a worker that has it; without one, the job says what lacks."""
         if not need.caiman or self._database.settings.caiman_python is not None:
             return None
-        others = self._database.worker.Worker() & {"has_caiman": True}
-        hosts = sorted(set(others.to_arrays("host")))
+        hosts = sorted({row["host"] for row in self._living() if row["has_caiman"]})
         if not hosts:
             return None
         reason = f"{step} needs CaImAn, which is not here; it is left to {', '.join(hosts)}."
@@ -144,7 +150,14 @@ class Budget:
 
     def _largest_memory(self) -> int:
         """Return what the largest machine with a worker has."""
-        return max(map(int, self._database.worker.Worker().to_arrays("memory_bytes")), default=0)
+        return max((int(row["memory_bytes"]) for row in self._living()), default=0)
+
+    def _living(self) -> list[dict[str, Any]]:
+        """Return what workers there are; that is asked once for all jobs that are looked at."""
+        if time.monotonic() - self._read_at > READ_EVERY_S:
+            table = self._database.worker.Worker().proj("host", "memory_bytes", "has_caiman")
+            self._workers, self._read_at = list(table.to_dicts()), time.monotonic()
+        return self._workers
 
     def _estimate(self, step: str, key: dict[str, Any]) -> Need:
         if step == "node_result":

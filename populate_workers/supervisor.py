@@ -156,8 +156,7 @@ class Supervisor:
             self._is_late = False
             slot = Slot(attempt=attempt, need=self._budget.need(attempt.step, attempt.key))
             self._slots.append(slot)
-            folder = self._database.settings.folder
-            log = folder / log_path(attempt.step, attempt.attempt_id)
+            log = self._database.settings.folder / log_path(attempt.step, attempt.attempt_id)
             if not self._children.begin(attempt, log):
                 self._replace_nursery()
 
@@ -179,6 +178,7 @@ class Supervisor:
         """Write down how a child ended, where it could not do so itself."""
         self._slots.remove(slot)
         self._next_look = 0.0  # something may have become possible
+        self._chooser.forget()
         code = os.waitstatus_to_exitcode(status)
         if code not in (child.DONE, child.ERROR, child.LOST, child.STOPPED):
             self._patiently(lambda: self._write_end(slot, code, usage))

@@ -16,7 +16,13 @@ from schemas.connection import Database
 
 ALL = "all"
 CANDIDATES = 24
-"""Jobs of a step that are looked at together."""
+"""Jobs of a step that are looked at first."""
+
+MORE = 8
+"""By how much more each time, where none of them may be begun: few questions for many jobs."""
+
+REFUSED_S = 30.0
+"""How long jobs that were refused are left alone, while nothing in the queues changes."""
 
 LOCK_WAIT_S = 5
 REFRESH_EVERY_S = 1.0
@@ -104,6 +110,13 @@ class Chooser:
         self._database = database
         self._facts = facts
         self._refreshed_at = -math.inf
+        self._refused: list[Ready] = []
+        self._refused_at = -math.inf
+        self._is_contested = False
+
+    def forget(self) -> None:
+        """Look at jobs again that were refused: there is more room for them now."""
+        self._refused_at = -math.inf
 
     def next(self, fits: Fits) -> Attempt | None:
         """Reserve the next job; None: there is none that may run now.
@@ -113,14 +126,20 @@ class Chooser:
         fits : callable
             Told the step and the key of a job; returns why it cannot be begun here, or None.
         """
-        self.says = ""
-        for ready in self._ready():
+        found = self._ready()
+        if found == self._refused and time.monotonic() - self._refused_at < REFUSED_S:
+            return None
+        self.says, self._is_contested = "", False
+        for ready in found:
             if ready.limit is not None and ready.running >= ready.limit:
                 self.says = f"{ready.step} has its limit of {ready.running} running jobs"
                 continue
             attempt = self._take_one(ready, fits)
             if attempt is not None:
                 return attempt
+        # what others took meanwhile says nothing of what comes next
+        self._refused_at = -math.inf if self._is_contested else time.monotonic()
+        self._refused = found
         return None
 
     def _ready(self) -> list[Ready]:
@@ -143,23 +162,24 @@ class Chooser:
 
     def _take_one(self, ready: Ready, fits: Fits) -> Attempt | None:
         """Reserve the first job of a step that fits and that nobody else took."""
-        step, offset = ready.step, 0
+        step, offset, count = ready.step, 0, CANDIDATES
         while True:
-            keys = candidates(self._database, step, offset)
+            keys = candidates(self._database, step, count, offset)
             for key in in_order(keys):
                 refusal = fits(step, key)
                 if refusal is not None and not refusal.is_final:
                     self.says = refusal.reason
                     continue
                 attempt = self._take(ready, key)
+                self._is_contested = True
                 if attempt is None:
                     continue
                 if refusal is None:
                     return attempt
                 end(self._database, attempt, Ending(outcome="error", reason=refusal.reason))
-            if len(keys) < CANDIDATES:
+            if len(keys) < count:
                 return None
-            offset += CANDIDATES
+            offset, count = offset + count, count * MORE
 
     def _take(self, ready: Ready, key: dict[str, Any]) -> Attempt | None:
         """Reserve a job; None: another was faster, or the step has its limit of running jobs."""
@@ -194,12 +214,12 @@ def refresh(database: Database, steps: Collection[str]) -> None:
                 database.jobs(step).refresh(delay=-1)
 
 
-def candidates(database: Database, step: str, offset: int) -> list[dict[str, Any]]:
-    """Return the keys of jobs of a step that may run now, the most urgent first."""
+def candidates(database: Database, step: str, count: int, offset: int = 0) -> list[dict[str, Any]]:
+    """Return the keys of so many jobs of a step that may run now, the most urgent first."""
     jobs = database.jobs(step)
     ready = jobs.pending & "scheduled_time <= CURRENT_TIMESTAMP(3)"
     order = f"priority, scheduled_time, {', '.join(jobs.primary_key)}"
-    return list(ready.keys(order_by=order, limit=CANDIDATES, offset=offset))
+    return list(ready.keys(order_by=order, limit=count, offset=offset))
 
 
 def in_order(keys: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -7,6 +7,8 @@ import pytest
 
 from benchmarks import probe
 from populate_workers import queue
+from populate_workers.liveness import register
+from populate_workers.taking import CANDIDATES
 from schemas import server
 from tests.populate_workers.conftest import Proxy, configure, wait_until
 from tests.populate_workers.test_workers import through
@@ -35,10 +37,12 @@ SECONDS = 20
 
 
 def test_idle_worker_asks_less_than_once_a_second(lab, start, address):
-    lab = configure(lab, beat_s=10)
+    lab = configure(lab, beat_s=3600)
+    _leave_to_a_large_machine(lab, 3 * CANDIDATES)
+    lab = configure(lab, beat_s=10, memory_mb=500)
     asked = _counter(lab, address)
     worker = start(lab, processes=4, stay=True)
-    wait_until(lambda: len(lab.worker.Worker()) == 1)
+    wait_until(lambda: set(lab.worker.Worker().to_arrays("says")) > {""})
     time.sleep(8)  # it has looked around, and its nursery is ready
 
     before = asked()
@@ -47,6 +51,18 @@ def test_idle_worker_asks_less_than_once_a_second(lab, start, address):
 
     worker.end()
     assert 0 < count < SECONDS
+    assert len(lab.worker.RunLog()) == 0
+
+
+def _leave_to_a_large_machine(lab, count):
+    """Enter recordings whose jobs wait for a worker with more memory, which has no time."""
+    register(lab, slots=1, memory_bytes=2**50)
+    lab.animal.Animal.insert1({"animal_id": "m"})
+    lab.session.Session.insert1(
+        {"animal_id": "m", "session": "2026-11-22", "session_date": "2026-11-22"}
+    )
+    key = {"animal_id": "m", "session": "2026-11-22"}
+    lab.session.Recording.insert({**key, "trial": f"t{i}"} for i in range(count))
 
 
 def _counter(lab, address):
