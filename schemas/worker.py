@@ -53,6 +53,7 @@ class RunLog(dj.Manual):
     versions : json                   # of the software
     commit_hash="" : varchar(64)      # of the checkout that it runs from, + where it was changed
     log="" : varchar(255)             # file in the project folder
+    log_pruned=null : datetime(3)     # when that was removed, because it was old
     phase="" : varchar(64)            # what it does just now
     phase_done=0 : int64
     phase_total=0 : int64

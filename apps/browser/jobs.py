@@ -214,7 +214,20 @@ def _show_history(database: Database) -> None:
     with st.expander("History", key="history"):
         table = queries.history(database)
         table["step"] = table["step"].replace(STEPS)
-        st.dataframe(table, hide_index=True, column_config=HISTORY, key="attempts")
+        shown = table.drop(columns=["log", "log_pruned"])
+        st.dataframe(shown, hide_index=True, column_config=HISTORY, key="attempts")
+        attempts = {_attempt_label(row): row for row in table.to_dict("records")}
+        chosen = st.selectbox(
+            "Log of", list(attempts), index=None, key="log of", placeholder="Choose an attempt"
+        )
+        if chosen is not None:
+            st.code(queries.log_words(database, attempts[chosen]), language=None)
+
+
+def _attempt_label(attempt: dict[str, Any]) -> str:
+    """Return the name of an attempt: no two of a job begin in the same millisecond."""
+    name = f"{attempt['step']}: {_name(attempt)}"
+    return f"{name}, {attempt['started']:%Y-%m-%d %H:%M:%S.%f}"[:-3] + f", {attempt['outcome']}"
 
 
 if __name__ == "__main__":

@@ -1,14 +1,18 @@
-"""The log of a job, also while it runs."""
+"""The log of a job, also while it runs; and those that are old."""
 
+import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from populate_workers.old_logs import DAY_S, find_old_logs
+from populate_workers.old_logs import prune as remove_logs
 from schemas.connection import Database, connect
 from schemas.roi_states import RECORDING
-from schemas.settings import ProjectError
+from schemas.settings import MEGABYTE, ProjectError
 
 FOLLOW_EVERY_S = 0.5
 
@@ -34,9 +38,45 @@ def log(
     row = _newest_attempt(database, step, key_of(animal, session, trial))
     path = database.settings.folder / row["log"]
     print(f"# {step}, {name_of(row['job_key'])}, on {row['host']}: {path}", flush=True)
+    if row["log_pruned"] is not None:
+        raise ProjectError(
+            f"the log was removed on {row['log_pruned']:%Y-%m-%d}, because it was old; what the "
+            "history says of the job stays: mesmerize show run_log"
+        )
     if not path.exists():
         raise ProjectError(f"{path} is not on this machine; the job ran on {row['host']}.")
     _print_log(database, path, row["attempt_id"], follow)
+
+
+def prune(
+    older_than: Annotated[
+        float, typer.Option(metavar="DAYS", help="Logs that were written to since then stay.")
+    ] = 90.0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would go.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove the logs of jobs that ended long ago, after showing what goes; the history stays.
+
+    Each machine removes those in its own project folder.
+
+    Example: `mesmerize jobs prune --older-than 90 --dry-run`
+    """
+    database = connect()
+    logs = find_old_logs(database, older_than_s=older_than * DAY_S)
+    for step, count in sorted(Counter(log.step for log in logs).items()):
+        size = sum(log.size_bytes for log in logs if log.step == step) / MEGABYTE
+        print(f"{step:<18}{count:>8,} logs {size:>10,.1f} MB")
+    print(f"{len(logs):,} logs are older than {older_than:g} days.")
+    if dry_run or not logs:
+        return
+    if not (yes or sys.stdin.isatty()):
+        raise ProjectError(
+            "nothing was removed: there is no terminal to ask at; give --yes if they are to go."
+        )
+    if not (yes or typer.confirm("Remove them?")):
+        print("Nothing was removed.")
+        return
+    print(f"Removed; {remove_logs(database, logs) / MEGABYTE:,.1f} MB are free again.")
 
 
 def _newest_attempt(database: Database, step: str, key: dict[str, str]) -> dict[str, Any]:

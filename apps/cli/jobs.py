@@ -196,6 +196,7 @@ def limit(
 
 
 cli.command("log")(job_log.log)
+cli.command("prune")(job_log.prune)
 
 
 @cli.command()

@@ -6,7 +6,7 @@ from apps.queries.depth import outlines_in_plane
 from apps.queries.exports import imagej_archive, where_from
 from apps.queries.frames import corrected_movie, recorded_movie
 from apps.queries.inspection import Inspected, inspection, inspections
-from apps.queries.jobs import history, log_tail, queued, workers
+from apps.queries.jobs import history, log_tail, log_words, queued, workers
 from apps.queries.keys import RECORDING, Key
 from apps.queries.previews import PREVIEWS, preview_crop, preview_image, preview_video
 from apps.queries.project import (
@@ -56,6 +56,7 @@ __all__ = [
     "inspections",
     "job_state",
     "log_tail",
+    "log_words",
     "mes_file",
     "motion_names",
     "movie_facts",

@@ -1,6 +1,6 @@
 """The jobs that wait, the workers that live, and what was tried."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -60,13 +60,21 @@ def history(database: Database, limit: int = 100) -> pd.DataFrame:
     """List the newest attempts at jobs, whatever became of them."""
     columns = ["step", *RECORDING, "outcome", "started", "duration_s", "peak_memory_mb", "cpu_s"]
     kept = ("step", "job_key", "outcome", "started", "ended", "peak_memory_bytes", "cpu_s", "host")
-    found = database.worker.RunLog().proj(*kept, "reason")
+    found = database.worker.RunLog().proj(*kept, "reason", "log", "log_pruned")
     rows = found.to_dicts(order_by="started DESC", limit=limit)
     for row in rows:
         row.update(row["job_key"])
         row["peak_memory_mb"] = row["peak_memory_bytes"] and row["peak_memory_bytes"] / 1e6
         row["duration_s"] = row["ended"] and (row["ended"] - row["started"]).total_seconds()
-    return pd.DataFrame(rows, columns=[*columns, "host", "reason"])
+    return pd.DataFrame(rows, columns=[*columns, "host", "reason", "log", "log_pruned"])
+
+
+def log_words(database: Database, attempt: Mapping[str, Any]) -> str:
+    """Return the end of the log of an attempt of the `history`, or why it is not here."""
+    if not pd.isna(attempt["log_pruned"]):
+        return f"It was removed on {attempt['log_pruned']:%Y-%m-%d}, because it was old."
+    nowhere = f"It is not here: it is on {attempt['host']}, or the job ran without one."
+    return log_tail(database, attempt["log"]) or nowhere
 
 
 def log_tail(database: Database, log: str) -> str:

@@ -398,6 +398,26 @@ def test_jobs_are_paused_and_made_urgent_on_their_page(failed, open_page):
 
 
 @pytest.mark.db
+def test_log_of_an_attempt_is_shown_or_said_to_be_pruned(failed, open_page):
+    attempts = failed.worker.RunLog() & {"step": "motion_correction"}
+    attempt_id, log = attempts.fetch1("attempt_id", "log")
+    path = failed.settings.folder / log
+    path.parent.mkdir(parents=True)
+    path.write_text("the frame is small")
+    app = open_page(failed, "jobs.py")
+    shown = lambda: [block.value for block in app.code]  # noqa: E731
+
+    box = app.selectbox(key="log of")
+    box.set_value(next(name for name in box.options if name.startswith("Motion"))).run()
+    assert "the frame is small" in shown()
+    failed.worker.RunLog().update1({"attempt_id": attempt_id, "log_pruned": "2026-11-22 10:00:00"})
+    app.run()
+
+    assert not app.exception
+    assert "It was removed on 2026-11-22, because it was old." in shown()
+
+
+@pytest.mark.db
 def test_single_steps_are_paused_and_limited_on_the_page(failed, open_page):
     app = open_page(failed, "jobs.py")
 
