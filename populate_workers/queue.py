@@ -1,6 +1,5 @@
 """The job queue of every step: its states are queries, its transitions are verbs."""
 
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from populate_workers.attempt import Ending, end
@@ -13,8 +12,6 @@ SENTENCES = ("ProjectError", "ValueError")
 """Errors whose text is a sentence for a person, where DataJoint itself wrote them."""
 
 STATES = ("pending", "reserved", "done", "error")
-PRIORITIES = (-128, 127)
-"""Of a job; the lower, the more urgent."""
 
 
 class Failure(NamedTuple):
@@ -113,7 +110,7 @@ def retry(
     """
     change = "status='pending', version='', error_message='', created_time=CURRENT_TIMESTAMP(3)"
     was = "status='error' AND POSITION(%s IN error_message) > 0"
-    return _change(database, step, key, f"SET {change}", was, containing)
+    return change_jobs(database, step, key, f"SET {change}", was, containing)
 
 
 def pause(database: Database, step: str | None = None) -> None:
@@ -175,74 +172,22 @@ def abort(
 def _free_foreign(database: Database, step: str | None, key: dict[str, Any] | None) -> int:
     """Put back what a ``populate()`` of DataJoint's own holds: its process cannot be told."""
     was = "status='reserved' AND version=''"
-    return _change(database, step, key, "SET status='pending'", was)
+    return change_jobs(database, step, key, "SET status='pending'", was)
 
 
 def ignore(database: Database, step: str | None = None, key: dict[str, Any] | None = None) -> int:
     """Leave jobs that wait or failed alone for good; return how many."""
-    _complete_queues(database, step)
+    complete_queues(database, step)
     was = "status IN ('pending', 'error')"
-    return _change(database, step, key, "SET status='ignore'", was)
+    return change_jobs(database, step, key, "SET status='ignore'", was)
 
 
 def heed(database: Database, step: str | None = None, key: dict[str, Any] | None = None) -> int:
     """Take ignored jobs back to pending; return how many."""
-    return _change(database, step, key, "SET status='pending', version=''", "status='ignore'")
+    return change_jobs(database, step, key, "SET status='pending', version=''", "status='ignore'")
 
 
-def prioritise(
-    database: Database, priority: int, step: str | None = None, key: dict[str, Any] | None = None
-) -> int:
-    """Change how urgent waiting jobs are; return how many.
-
-    Parameters
-    ----------
-    database : Database
-        The connected tables.
-    priority : int
-        The lower, the more urgent; a new job has 5.
-    step : str or None
-        Name of a step; None: all.
-    key : dict or None
-        Key of one job, or of several; None: all.
-
-    Raises
-    ------
-    ProjectError
-        If the priority is out of range.
-    """
-    low, high = PRIORITIES
-    if not low <= priority <= high:
-        raise ProjectError(f"a priority must be between {low} and {high}; got {priority}.")
-    _complete_queues(database, step)
-    was = "status='pending' AND priority <> %s"
-    return _change(database, step, key, f"SET priority={int(priority)}", was, priority)
-
-
-def schedule(
-    database: Database, when: datetime, step: str | None = None, key: dict[str, Any] | None = None
-) -> int:
-    """Let waiting jobs begin no earlier than at a time; return how many.
-
-    Parameters
-    ----------
-    database : Database
-        The connected tables.
-    when : datetime
-        Of this machine's clock; now or earlier: as soon as a worker is free.
-    step : str or None
-        Name of a step; None: all.
-    key : dict or None
-        Key of one job, or of several; None: all.
-    """
-    _complete_queues(database, step)
-    wait_s = max(0.0, (when - datetime.now(when.tzinfo)).total_seconds())
-    ahead = database.connection.adapter.interval_expr(round(wait_s, 3), "second")
-    change = f"SET scheduled_time = CURRENT_TIMESTAMP(3) + {ahead}"
-    return _change(database, step, key, change, "status='pending'")
-
-
-def _complete_queues(database: Database, step: str | None) -> None:
+def complete_queues(database: Database, step: str | None) -> None:
     """Give every job that is possible its place in the queue, so that it can be changed."""
     steps = [step for step, _ in database.steps()] if step is None else [step]
     refresh(database, [step for step in steps if known(database, step)])
@@ -256,7 +201,13 @@ def known(database: Database, step: str | None) -> str | None:
     return step
 
 
-def _change(
+def steps_with(database: Database, step: str | None, key: dict[str, Any] | None) -> list[str]:
+    """Return the steps that are chosen; what knows no animals is of none."""
+    chosen = [name for name, _ in database.steps() if known(database, step) in (None, name)]
+    return [name for name in chosen if set(key or {}) <= set(database.jobs(name).primary_key)]
+
+
+def change_jobs(
     database: Database,
     step: str | None,
     key: dict[str, Any] | None,
@@ -265,9 +216,8 @@ def _change(
     *values: Any,
 ) -> int:
     """Change the jobs that are chosen and in the state they were; return how many."""
-    chosen = [name for name, _ in database.steps() if known(database, step) in (None, name)]
     count = 0
-    for name in chosen:
+    for name in steps_with(database, step, key):
         jobs = database.jobs(name)
         quote = jobs.adapter.quote_identifier
         columns = [column for column in jobs.primary_key if column in (key or {})]

@@ -12,6 +12,7 @@ from populate_workers.attempt import Attempt, Ending, end, new_attempt, reserve
 from populate_workers.budget import Refusal
 from populate_workers.history import log_path
 from populate_workers.patience import named_lock
+from populate_workers.wishes import fulfil
 from schemas.connection import Database
 
 ALL = "all"
@@ -212,6 +213,7 @@ def refresh(database: Database, steps: Collection[str]) -> None:
             for step in steps:
                 # delay: what is scheduled for this very moment may be taken
                 database.jobs(step).refresh(delay=-1)
+            fulfil(database, steps)
 
 
 def candidates(database: Database, step: str, count: int, offset: int = 0) -> list[dict[str, Any]]:

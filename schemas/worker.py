@@ -87,3 +87,18 @@ class Limit(dj.Manual):
     account : varchar(255)            # who set it
     since=CURRENT_TIMESTAMP(3) : datetime(3)
     """
+
+
+@schema
+class Wish(dj.Manual):
+    """What a job is to have that has to wait for an earlier step; the row goes when it may run."""
+
+    definition = """
+    step : varchar(64)
+    key_hash : char(32)               # of the step and the key
+    ---
+    job_key : json                    # primary key of what is to be computed
+    priority=null : int32             # the lower, the sooner; null: as usual
+    not_before=null : datetime(3)     # of the server's clock; null: at once
+    account : varchar(255)            # who wished it last
+    """

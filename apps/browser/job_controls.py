@@ -7,7 +7,7 @@ import streamlit as st
 
 from apps.browser.session import with_database
 from apps.browser.steps import STEPS
-from populate_workers import limits, queue
+from populate_workers import limits, queue, urgency
 from schemas.connection import Database
 
 ANY = 0
@@ -111,6 +111,6 @@ def choose_time(rows: list[dict[str, Any]], *, disabled: bool, help: str | None)
 @with_database
 def _schedule(database: Database, when: datetime, rows: list[dict[str, Any]]) -> None:
     """Let jobs begin no earlier than at a time."""
-    count = sum(queue.schedule(database, when, row["step"], row["key"]) for row in rows)
+    count = sum(urgency.schedule(database, when, row["step"], row["key"]) for row in rows)
     jobs = "The job begins" if count == 1 else f"{count} jobs begin"
     st.toast(f"{jobs} no earlier than {when:%Y-%m-%d %H:%M}.")

@@ -9,7 +9,7 @@ from apps import queries
 from apps.browser.job_controls import choose_steps, choose_time
 from apps.browser.session import watching_database, why_not, with_database
 from apps.browser.steps import RETRYING, STEPS, failure_card, progress_bars, try_again
-from populate_workers import queue
+from populate_workers import queue, urgency
 from populate_workers.queue import failures, progress
 from populate_workers.running import Running, running
 from schemas.connection import Database
@@ -168,7 +168,7 @@ def _show_waiting(database: Database) -> None:
 @with_database
 def _prioritise(database: Database, priority: int, rows: list[dict[str, Any]]) -> None:
     for row in rows:
-        queue.prioritise(database, priority, row["step"], row["key"])
+        urgency.prioritise(database, priority, row["step"], row["key"])
 
 
 @with_database

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from apps.cli import job_log
 from apps.cli.job_log import Animal, Session, Trial, key_of, name_of
-from populate_workers import cluster, limits, queue
+from populate_workers import cluster, limits, queue, urgency
 from populate_workers.liveness import reap_now
 from populate_workers.running import running
 from schemas.connection import Database, connect
@@ -141,7 +141,7 @@ def ignore(
 
 @cli.command()
 def priority(
-    urgency: Annotated[
+    number: Annotated[
         int, typer.Argument(metavar="PRIORITY", help="The lower, the sooner; new jobs have 5.")
     ],
     step: Step = None,
@@ -153,8 +153,8 @@ def priority(
 
     Example: `mesmerize jobs priority 1 motion_correction --animal m1`
     """
-    count = queue.prioritise(connect(), urgency, step, key_of(animal, session, trial))
-    print(f"{count} jobs have priority {urgency} now.")
+    count = urgency.prioritise(connect(), number, step, key_of(animal, session, trial))
+    print(f"{count} jobs have priority {number} now, and what they wait for is as urgent.")
 
 
 @cli.command()
@@ -172,7 +172,7 @@ def schedule(
     Example: `mesmerize jobs schedule segmentation --at 23:00`
     """
     when = next_time(at, datetime.now())
-    count = queue.schedule(connect(), when, step, key_of(animal, session, trial))
+    count = urgency.schedule(connect(), when, step, key_of(animal, session, trial))
     print(f"{count} jobs begin no earlier than {when:%Y-%m-%d %H:%M}.")
 
 

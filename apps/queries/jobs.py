@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from apps.queries.keys import RECORDING, Key
+from populate_workers.wishes import Wish, wished
 from schemas.connection import Database
 
 LOG_TAIL_CHARACTERS = 20_000
@@ -18,14 +19,15 @@ def queued(database: Database) -> pd.DataFrame:
     """
     about = ["parameters", "priority", "since", "host", "pid", "key"]
     columns = ["step", "state", *RECORDING, *about]
-    names = _parameter_names(database)
+    names, wishes = _parameter_names(database), wished(database)
     rows = []
     for step, table in database.steps():
         for state, job in _open_jobs(table(), database.jobs(step)):
             label = next((names[value] for value in job.values() if value in names), "")
             key = {name: job[name] for name in table().primary_key}
+            wish = wishes.get((step, frozenset(key.items())), Wish())
             said = {"step": step, "state": state, "parameters": label, "key": key}
-            rows.append({**job, **said})
+            rows.append({"priority": wish.priority, **job, **said})
     table = pd.DataFrame(rows, columns=columns)
     return table.astype({"pid": "Int64", "priority": "Int64"})
 

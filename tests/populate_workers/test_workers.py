@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from benchmarks import probe
-from populate_workers import attempt, queue
+from populate_workers import attempt, queue, urgency
 from populate_workers.history import facts
 from populate_workers.limits import limit, limits, unlimit
 from populate_workers.liveness import leave, reap_now, register
@@ -184,10 +184,10 @@ def test_abort_ends_the_process_and_retry_brings_it_back(embedded_lab, start):
 
 def test_urgent_jobs_first_and_none_before_its_time(lab, start):
     probe.submit(4)
-    assert queue.prioritise(lab, 1, "probe", {"task_id": 3}) == 1
+    assert urgency.prioritise(lab, 1, "probe", {"task_id": 3}) == 1
     assert queue.ignore(lab, "probe", {"task_id": 1}) == 1
     soon = datetime.now() + timedelta(seconds=8)
-    assert queue.schedule(lab, soon, "probe", {"task_id": 0}) == 1
+    assert urgency.schedule(lab, soon, "probe", {"task_id": 0}) == 1
 
     lines = start(lab).finish()
 
@@ -196,7 +196,7 @@ def test_urgent_jobs_first_and_none_before_its_time(lab, start):
     assert queue.heed(lab) == 1
     assert queue.progress(lab)["probe"] == {"pending": 1, "reserved": 0, "done": 3, "error": 0}
     with pytest.raises(Exception, match="between -128 and 127; got 300"):
-        queue.prioritise(lab, 300)
+        urgency.prioritise(lab, 300)
 
 
 def test_paused_queue_waits_until_it_is_resumed(embedded_lab, start):
