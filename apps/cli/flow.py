@@ -1,7 +1,7 @@
 """Flowcharts of analysis nodes: made, checked, submitted, looked at, compared, exported."""
 
 from collections.abc import Iterable
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +15,13 @@ from pipeline.flow import Flowchart, from_json, to_json
 from pipeline.flow.difference import difference
 from pipeline.flow.templates import TEMPLATES, template
 from pipeline.nodes import NODES, find_node
-from pipeline.transmission import Transmission, history_text, write_table
+from pipeline.transmission import (
+    ColumnInfo,
+    Transmission,
+    concatenate,
+    history_text,
+    write_table,
+)
 from schemas import flow_results, flows
 from schemas.connection import Database, connect
 from schemas.settings import ProjectError
@@ -143,11 +149,17 @@ def diff(before: Chart, after: Chart) -> None:
     Example: `mesmerize flow diff "z-scores@1" "z-scores@2"`
     """
     database = connect()
-    plans = [flows.plan_siblings(database, _chart(database, text))[0] for text in (before, after)]
-    for (one, old), (other, new_) in zip(*plans, strict=False):
+    old, now = (
+        flows.plan_siblings(database, _chart(database, text))[0] for text in (before, after)
+    )
+    known = {_said(one.choice): (one, plan) for one, plan in old}
+    for other, plan in now:
+        one, plan_before = known.get(_said(other.choice), old[0])
         if other.choice:
             print(_said(other.choice).strip())
-        print(difference(one.flowchart, other.flowchart, old, new_))
+        print(difference(one.flowchart, other.flowchart, plan_before, plan))
+    for words in known.keys() - {_said(other.choice) for other, _ in now} - {""}:
+        print(f"{words.strip()} is there no more")
 
 
 @cli.command()
@@ -167,11 +179,14 @@ def export(
     check_table_file(path)
     database = connect()
     found = list(_results(database, chart, step, table))
-    if path.suffix == PARQUET and len(found) == 1:
-        write_table(path, found[0][1])
+    whole = _together(found)
+    if path.suffix.lower() == PARQUET:
+        write_table(path, whole)
     else:
-        save_table(pd.concat([_flat(made, choice) for choice, made in found]), path)
-    print(f"Wrote {sum(made.n_rows for _, made in found)} rows into {path}.")
+        save_table(_flat(whole), path)
+        if whole.arrays:
+            print(f"Left out, because only .parquet holds arrays: {', '.join(whole.arrays)}.")
+    print(f"Wrote {whole.n_rows} rows into {path}.")
 
 
 @cli.command()
@@ -221,10 +236,22 @@ def _results(
             yield one.choice, flow_results.result_table(database, one.result_key, table)
 
 
-def _flat(table: Transmission, choice: dict[str, object]) -> pd.DataFrame:
-    """Return the columns with one value a row, and what distinguishes the flowchart."""
-    names = [name for name, info in table.columns().items() if info.axis is None]
-    return table.frame[names].assign(**choice)
+def _together(found: list[tuple[dict[str, object], Transmission]]) -> Transmission:
+    """Return the tables of siblings below each other, with what distinguishes each as columns."""
+    tables = []
+    for choice, made in found:
+        table = made
+        for name, value in choice.items():
+            is_number = all(type(other[name]) in (int, float) for other, _ in found)
+            info = ColumnInfo(kind="numeric" if is_number else "categorical")
+            table = table.with_scalar(name, value if is_number else str(value), info)
+        tables.append(replace(table, last_output=made.last_output))
+    return concatenate(tables)
+
+
+def _flat(table: Transmission) -> pd.DataFrame:
+    """Return the columns with one value a row."""
+    return table.frame[[name for name, info in table.columns().items() if info.axis is None]]
 
 
 def _said(choice: dict[str, object]) -> str:

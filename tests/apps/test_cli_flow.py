@@ -76,15 +76,27 @@ def test_a_difference_is_told_and_siblings_are_exported_below_each_other(here, m
     other.write_text(json.dumps(said))
 
     code, out, _ = mesmerize("flow", "diff", chart, other)
-    assert "~ butterworth: cutoff_hz 1.0 -> 0.5\nto be computed: butterworth, zscore" in out
+    for cutoff_hz in (0.5, 2.0):
+        assert f"[butterworth.cutoff_hz = {cutoff_hz}]\n~ butterworth: cutoff_hz 1.0" in out
+        assert f"-> {cutoff_hz}\nto be computed: butterworth, zscore" in out
+    assert (
+        "[butterworth.cutoff_hz = 2.0] is there no more"
+        in mesmerize("flow", "diff", other, chart)[1]
+    )
 
     assert mesmerize("flow", "run", other)[0] == 0
     assert mesmerize("work", "--until-done")[0] == 0
     path = tmp_path / "both.csv"
-    assert mesmerize("flow", "export", "sweep", "zscore", path)[0] == 0
+    code, out, _ = mesmerize("flow", "export", "sweep", "zscore", path)
+    assert code == 0
+    assert "Left out, because only .parquet holds arrays: " in out
     table = pd.read_csv(path)
     n_cells = len(here.roi.Segmentation.Roi() & "accepted")
     assert dict(table["butterworth.cutoff_hz"].value_counts()) == {0.5: n_cells, 2.0: n_cells}
+    assert mesmerize("flow", "export", "sweep", "zscore", tmp_path / "both.Parquet")[0] == 0
+    whole = read_table(tmp_path / "both.Parquet")
+    assert whole.array("_ZSCORE").n_rows == 2 * n_cells
+    assert set(whole.scalar("butterworth.cutoff_hz")) == {0.5, 2.0}
     assert "sweep" in mesmerize("flow", "list")[1]
 
     code, out, _ = mesmerize("flow", "forget", "sweep")
