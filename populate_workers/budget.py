@@ -1,12 +1,15 @@
 """What jobs need and what the machine has: a job waits until it fits."""
 
 import math
+import os
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from datajoint.errors import DataJointError
 
 from pipeline.extraction.cell_size import for_frame
 from pipeline.extraction.methods import find_method
@@ -53,7 +56,7 @@ NODE_COPIES = 4
 """What a node takes of what flows in, as it lies packed in the store."""
 
 READ_EVERY_S = 2.0
-"""How long it is taken for known which workers there are."""
+"""How long it is taken for known which workers there are, and what they run."""
 
 MEGABYTE = 1_000_000
 
@@ -82,6 +85,7 @@ class Budget:
         self._database = database
         self._needs: dict[tuple[Any, ...], Need] = {}
         self._workers: list[dict[str, Any]] = []
+        self._beside: list[Need] = []
         self._read_at = -math.inf
         given = database.settings.workers.memory_bytes
         self.memory_bytes = given or int(FOR_JOBS * machine.memory_bytes())
@@ -98,17 +102,19 @@ class Budget:
         need = self.need(step, key)
         if need == Need(0, 0):
             return None
+        self._look_around()
+        taken = [*running, *self._beside]
         return (
             self._caiman_refusal(step, need)
-            or self._memory_refusal(step, need, running)
-            or self._disk_refusal(step, need, running)
+            or self._memory_refusal(step, need, taken)
+            or self._disk_refusal(step, need, taken)
         )
 
     def _caiman_refusal(self, step: str, need: Need) -> Refusal | None:
         """Leave what needs CaImAn to a worker that has it; without one, the job says what lacks."""
         if not need.caiman or self._database.settings.caiman_python is not None:
             return None
-        hosts = sorted({row["host"] for row in self._living() if row["has_caiman"]})
+        hosts = sorted({row["host"] for row in self._workers if row["has_caiman"]})
         if not hosts:
             return None
         reason = f"{step} needs CaImAn, which is not here; it is left to {', '.join(hosts)}."
@@ -150,14 +156,28 @@ class Budget:
 
     def _largest_memory(self) -> int:
         """Return what the largest machine with a worker has."""
-        return max((int(row["memory_bytes"]) for row in self._living()), default=0)
+        return max((int(row["memory_bytes"]) for row in self._workers), default=0)
 
-    def _living(self) -> list[dict[str, Any]]:
-        """Return what workers there are; that is asked once for all jobs that are looked at."""
-        if time.monotonic() - self._read_at > READ_EVERY_S:
-            table = self._database.worker.Worker().proj("host", "memory_bytes", "has_caiman")
-            self._workers, self._read_at = list(table.to_dicts()), time.monotonic()
-        return self._workers
+    def _look_around(self) -> None:
+        """Read what workers there are, and what those beside this one run: once for all jobs."""
+        if time.monotonic() - self._read_at <= READ_EVERY_S:
+            return
+        names = ("host", "pid", "machine_id", "memory_bytes", "has_caiman")
+        self._workers = list(self._database.worker.Worker().proj(*names).to_dicts())
+        own = (machine.machine_id(), os.getpid())
+        places = {row["worker_id"]: (row["machine_id"], row["pid"]) for row in self._workers}
+        others = [
+            {"worker_id": worker_id}
+            for worker_id, place in places.items()
+            if place != own and machine.shares_memory(*place)
+        ]
+        beside = self._database.worker.RunLog() & {"outcome": "running"} & others
+        rows = beside.proj("step", "job_key").to_dicts() if others else []
+        self._beside = []
+        for row in rows:
+            with suppress(DataJointError):  # what it was asked for is deleted
+                self._beside.append(self.need(row["step"], row["job_key"]))
+        self._read_at = time.monotonic()
 
     def _estimate(self, step: str, key: dict[str, Any]) -> Need:
         if step == "node_result":

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.checks import check_in_range
-from populate_workers.budget import PROCESS_BYTES
+from populate_workers.budget import FOR_JOBS, PROCESS_BYTES
 from populate_workers.history import LOGS
 from populate_workers.supervisor import Duty, Supervisor
 from schemas.connection import connect
@@ -86,7 +86,7 @@ def submit(settings: Settings, array: Array, *, cluster: str | None = None) -> l
         name="mesmerize",
         timeout_min=int(array.hours * HOUR_S / MINUTE_S),
         cpus_per_task=array.processes * settings.threads,
-        mem_gb=array.processes * _job_bytes(settings) / GIBIBYTE,
+        mem_gb=_memory_bytes(settings, array) / GIBIBYTE,
         slurm_array_parallelism=array.workers,
         **options,
     )
@@ -131,7 +131,7 @@ def script(settings: Settings, array: Array) -> str:
     """
     _check(settings)
     minutes = int(array.hours * HOUR_S / MINUTE_S)
-    memory_mib = array.processes * _job_bytes(settings) // MEBIBYTE
+    memory_mib = math.ceil(_memory_bytes(settings, array) / MEBIBYTE)
     partition = [f"#SBATCH --partition={array.partition}"] if array.partition else []
     folder = str(settings.folder).replace("%", "%%")  # a single one is Slurm's own
     log = f"{folder}/{LOGS}/slurm-%A_%a.log"
@@ -162,9 +162,9 @@ def script(settings: Settings, array: Array) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _job_bytes(settings: Settings) -> int:
-    """Return the memory that a job may take."""
-    return settings.memory_bytes + PROCESS_BYTES
+def _memory_bytes(settings: Settings, array: Array) -> int:
+    """Return the memory of a worker: what it may give its jobs is to be enough for all of them."""
+    return math.ceil(array.processes * (settings.memory_bytes + PROCESS_BYTES) / FOR_JOBS)
 
 
 def _check(settings: Settings) -> None:

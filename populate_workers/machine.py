@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 PROC = Path("/proc")
+CGROUPS = Path("/sys/fs/cgroup")
 START_FIELD = 19
 """Place of the start time in ``/proc/PID/stat``, counted after the name of the program."""
 
@@ -26,6 +27,24 @@ def machine_id() -> str:
     if boot.exists() and space.exists():
         return f"{boot.read_text().strip()} {space.stat().st_ino}"
     return f"{host()} {_said_by('sysctl', '-n', 'kern.boottime')}"
+
+
+def shares_memory(other: str, pid: int) -> bool:
+    """Return whether a process elsewhere, or here, takes its memory from what this one has.
+
+    Parameters
+    ----------
+    other : str
+        What `machine_id` says there.
+    pid : int
+        Number of the process there.
+    """
+    ours = machine_id()
+    limiting = _limiting_group()
+    if limiting is not None:  # the memory of this process, and of those in its group
+        return ours == other and limiting in _groups(pid)
+    is_linux = (PROC / "self/ns/pid").exists()  # else no container tells of its machine
+    return ours == other or (is_linux and ours.split()[0] == other.split()[0])
 
 
 def process_start(pid: int) -> str:
@@ -89,12 +108,49 @@ def _number(path: Path, name: str) -> int:
 
 
 def memory_bytes() -> int:
-    """Return the memory of this machine, or of the container that this process runs in."""
-    least = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    for limit in ("memory.max", "memory/memory.limit_in_bytes"):
-        try:
-            text = (Path("/sys/fs/cgroup") / limit).read_text().strip()
-        except OSError:
-            continue
-        least = min(least, int(text)) if text.isdecimal() else least
-    return least
+    """Return the memory of this machine, or of the container or job that this process is in."""
+    return min([_whole_memory_bytes(), *_limits().values()])
+
+
+def _whole_memory_bytes() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _limiting_group() -> Path | None:
+    """Return the control group that gives this process less than the machine has."""
+    limits = _limits()
+    least = min(limits, key=lambda group: limits[group], default=None)
+    return least if least is not None and limits[least] < _whole_memory_bytes() else None
+
+
+def _limits() -> dict[Path, int]:
+    """Return the limits of the control groups of this process, in bytes."""
+    limits = {}
+    for group in _groups(os.getpid()):
+        for name in ("memory.max", "memory.limit_in_bytes"):
+            try:
+                text = (group / name).read_text().strip()
+            except OSError:
+                continue
+            if text.isdecimal():
+                limits[group] = int(text)
+    return limits
+
+
+def _groups(pid: int) -> list[Path]:
+    """Return the control groups of memory that a process of this machine is in, as folders.
+
+    A batch system and a container put their limits there, each at another depth.
+    """
+    try:
+        lines = (PROC / str(pid) / "cgroup").read_text().splitlines()
+    except OSError:
+        return []
+    groups = []
+    for line in lines:
+        _, kinds, place = line.split(":", 2)
+        if kinds == "" or "memory" in kinds.split(","):
+            root = CGROUPS / "memory" if kinds else CGROUPS
+            folder = root / place.lstrip("/")
+            groups += [folder, *(path for path in folder.parents if path.is_relative_to(root))]
+    return groups

@@ -187,6 +187,11 @@ def heed(database: Database, step: str | None = None, key: dict[str, Any] | None
     return change_jobs(database, step, key, "SET status='pending', version=''", "status='ignore'")
 
 
+def ignored(database: Database) -> int:
+    """Return how many jobs are left alone for good."""
+    return sum(len(database.jobs(step).ignored) for step, _ in database.steps())
+
+
 def complete_queues(database: Database, step: str | None) -> None:
     """Give every job that is possible its place in the queue, so that it can be changed."""
     steps = [step for step, _ in database.steps()] if step is None else [step]

@@ -127,11 +127,11 @@ class Chooser:
         fits : callable
             Told the step and the key of a job; returns why it cannot be begun here, or None.
         """
-        found = self._ready()
+        found = self._look()
         if found == self._refused and time.monotonic() - self._refused_at < REFUSED_S:
             return None
         self.says, self._is_contested = "", False
-        for ready in found:
+        for ready in sorted(filter(_may_run, found), key=_urgency):  # stable: then by dependency
             if ready.limit is not None and ready.running >= ready.limit:
                 self.says = f"{ready.step} has its limit of {ready.running} running jobs"
                 continue
@@ -143,8 +143,8 @@ class Chooser:
         self._refused = found
         return None
 
-    def _ready(self) -> list[Ready]:
-        """Return the steps of which a job may run now, the most urgent first."""
+    def _look(self) -> list[Ready]:
+        """Return what may run now, of all steps, with what is new in the queues."""
         is_time = time.monotonic() - self._refreshed_at > REFRESH_EVERY_S
         found = look(self._database, with_new=is_time)
         if not is_time and not any(ready.priority is not None for ready in found):
@@ -158,8 +158,7 @@ class Chooser:
         self.is_all_done = not any(
             ready.waiting or ready.running or ready.has_new for ready in found
         )
-        ready = [ready for ready in found if ready.priority is not None]
-        return sorted(ready, key=lambda ready: ready.priority)  # stable: then by dependency
+        return found
 
     def _take_one(self, ready: Ready, fits: Fits) -> Attempt | None:
         """Reserve the first job of a step that fits and that nobody else took."""
@@ -204,6 +203,14 @@ class Chooser:
         attempt = new_attempt(step, key, self.worker_id)
         facts = {**self._facts, "log": log_path(step, attempt.attempt_id)}
         return attempt if reserve(self._database, attempt, facts) else None
+
+
+def _may_run(ready: Ready) -> bool:
+    return ready.priority is not None
+
+
+def _urgency(ready: Ready) -> int:
+    return ready.priority or 0
 
 
 def refresh(database: Database, steps: Collection[str]) -> None:

@@ -16,6 +16,9 @@ LAST_S = 30.0
 UNKNOWN_PART = 0.25
 """The part of the whole time that a job may take that was never computed before."""
 
+READ_EVERY_S = 2.0
+"""How long it is taken for known how long a step takes."""
+
 LATEST = 50
 """Attempts at a step that tell how long it takes."""
 
@@ -29,6 +32,7 @@ class TimeLimit:
         left_s = float(told) - time.time() if told.isdecimal() else math.inf
         self._limit_s = min(limit_s, left_s)
         self._ends = time.monotonic() + self._limit_s
+        self._known: dict[str, tuple[float, float]] = {}
 
     def left_s(self) -> float:
         """Return how long there is until the worker has to stop, in seconds."""
@@ -42,7 +46,15 @@ class TimeLimit:
         return Refusal(reason, is_final=False)
 
     def _expected_s(self, step: str) -> float:
-        """Return how long a job of a step may take: as long as the longest of the latest."""
+        """Return how long a job of a step may take; that is asked once for all that wait."""
+        read_at, seconds = self._known.get(step, (-math.inf, 0.0))
+        if time.monotonic() - read_at > READ_EVERY_S:
+            seconds = self._longest_s(step)
+            self._known[step] = time.monotonic(), seconds
+        return seconds
+
+    def _longest_s(self, step: str) -> float:
+        """Return how long the longest of the latest jobs of a step took."""
         log = self._database.worker.RunLog() & {"step": step, "outcome": "done"}
         rows = log.proj("started", "ended").to_dicts(order_by="started DESC", limit=LATEST)
         took = [(row["ended"] - row["started"]).total_seconds() for row in rows]

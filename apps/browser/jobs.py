@@ -60,6 +60,7 @@ def _show_live(database: Database) -> None:
     progress_bars(progress(database))
     _show_running(database)
     _show_waiting(database)
+    _show_ignored(database)
     _show_failures(database)
     _show_history(database)
 
@@ -174,7 +175,21 @@ def _prioritise(database: Database, priority: int, rows: list[dict[str, Any]]) -
 @with_database
 def _ignore(database: Database, rows: list[dict[str, Any]]) -> None:
     count = sum(queue.ignore(database, row["step"], row["key"]) for row in rows)
-    st.toast(f"{count} jobs are ignored; back with `mesmerize jobs ignore --undo`.")
+    st.toast(f"{count} jobs are ignored.")
+
+
+def _show_ignored(database: Database) -> None:
+    """Say how many jobs nobody will compute, and let them be taken back."""
+    count = queue.ignored(database)
+    if count:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(f"{count} jobs are ignored: nobody computes them.", width="content")
+            st.button("Take them back", icon=":material/undo:", on_click=_heed, **_rights(database))
+
+
+@with_database
+def _heed(database: Database) -> None:
+    st.toast(f"{queue.heed(database)} jobs wait again.")
 
 
 def _label(row: dict[str, Any]) -> str:

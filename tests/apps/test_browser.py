@@ -395,6 +395,11 @@ def test_jobs_are_paused_and_made_urgent_on_their_page(failed, open_page):
 
     assert not app.exception
     assert set(failed.jobs("motion_correction").to_arrays("priority")) == {0}
+    press("Ignore")
+    assert any("1 jobs are ignored" in caption.value for caption in app.caption)
+    press("Take them back")
+    assert not app.exception
+    assert set(failed.jobs("motion_correction").to_arrays("status")) == {"pending"}
 
 
 @pytest.mark.db

@@ -17,9 +17,12 @@ from pipeline.simulate import VolumeParams, simulate_volume
 from populate_workers import machine, queue
 from populate_workers.budget import Budget, Need
 from populate_workers.children import NURSERY
+from populate_workers.history import facts
+from populate_workers.liveness import leave, register
 from populate_workers.populate import populate
 from populate_workers.slot import Duty
 from populate_workers.supervisor import Supervisor
+from populate_workers.taking import Chooser, refresh
 from schemas.connection import connect
 from schemas.ingest import Trial, ingest
 from schemas.motion import submit_motion
@@ -95,6 +98,22 @@ def test_a_job_waits_for_memory_that_others_have(small):
 
     assert not refusal.is_final
     assert re.search(r"recording_info needs up to [\d,]+ MB of memory; \d+ of the", refusal.reason)
+
+
+def test_a_job_waits_for_memory_that_another_worker_of_this_machine_has(small):
+    lab = configure(small, memory_mb=2000)
+    (key,) = lab.session.Recording().keys()
+    neighbour = register(lab, slots=1, memory_bytes=2_000_000_000)
+    lab.worker.Worker().update1({"worker_id": neighbour, "pid": os.getppid()})
+    refresh(lab, ["recording_info"])
+    assert Chooser(lab, neighbour, facts()).take("recording_info", key)
+
+    refusal = Budget(lab).why_not("recording_info", key, [])
+
+    assert not refusal.is_final
+    assert "650 of the 2,000 MB for jobs on" in refusal.reason
+    leave(lab, neighbour)
+    assert Budget(lab).why_not("recording_info", key, []) is None
 
 
 def test_a_job_that_no_machine_can_run_fails_at_once(small):
@@ -210,6 +229,35 @@ def test_a_store_that_turns_read_only_in_the_middle_is_the_reason(turning, step)
     assert {outcome.error for outcome in outcomes} == {None}
     assert len(lab.step(step)()) == 1
     assert not list((lab.settings.store / "_incoming").glob("*"))
+
+
+def test_processes_share_the_memory_of_their_machine_or_of_their_group(monkeypatch, tmp_path):
+    kernel, space = machine.machine_id().split()
+    ours, parent = f"{kernel} {space}", os.getppid()
+    monkeypatch.setattr(machine, "_limiting_group", lambda: None)
+    assert machine.shares_memory(ours, parent)
+    assert machine.shares_memory(f"{kernel} 1", 1)  # another container
+    assert not machine.shares_memory(f"another {space}", parent)
+    for group, is_shared in ((machine._groups(parent)[-1], True), (tmp_path, False)):
+        monkeypatch.setattr(machine, "_limiting_group", lambda group=group: group)
+        assert machine.shares_memory(ours, parent) == is_shared
+        assert not machine.shares_memory(f"{kernel} 1", 1)
+
+
+def test_memory_of_a_job_of_a_batch_system_is_its_own(monkeypatch, tmp_path):
+    """Slurm puts its limit some folders below the root, and the step below that has none."""
+    job = tmp_path / "groups" / "slurm" / "job_7"
+    (job / "step_0").mkdir(parents=True)
+    (job / "memory.max").write_text("2000000000\n")
+    (job / "step_0" / "memory.max").write_text("max\n")
+    own = tmp_path / "proc" / str(os.getpid())
+    own.mkdir(parents=True)
+    (own / "cgroup").write_text("0::/slurm/job_7/step_0\n")
+    monkeypatch.setattr(machine, "PROC", tmp_path / "proc")
+    monkeypatch.setattr(machine, "CGROUPS", tmp_path / "groups")
+
+    assert machine.memory_bytes() == 2_000_000_000
+    assert machine._limiting_group() == job
 
 
 def test_machine_tells_its_memory():

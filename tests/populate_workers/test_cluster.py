@@ -42,7 +42,7 @@ def test_script_for_sbatch_is_one_that_bash_can_read(settings, tmp_path):
     assert "#SBATCH --array=0-2" in lines
     assert "#SBATCH --cpus-per-task=4" in lines
     assert "#SBATCH --time=240" in lines
-    assert "#SBATCH --mem=2574M" in lines
+    assert "#SBATCH --mem=3030M" in lines  # of which jobs get 85 %: two of 1,350 MB
     assert "#SBATCH --partition=long" in lines
     assert f"cd '{settings.folder}'" in lines
     assert lines[-1].endswith("-m apps.cli work --until-done --processes=2 --hours=4")
