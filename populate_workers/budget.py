@@ -36,15 +36,12 @@ MOVIE_COPIES = 4
 
 FLOAT_BYTES = 4
 IMAGES = 6
-"""Images of a frame's size that a step stores, at most."""
+"""Images of a frame's size that a step stores, at most; those of a background among them."""
 
 VIDEO_BYTES = 50_000_000
 TRACES = 7
 """Traces of each ROI in the store: six kinds, and courses of the background, of which there are
 fewer."""
-
-INTERPOLATED_BYTES = 12
-"""What the store holds for each place between which the background of a pixel is interpolated."""
 
 CELL_GSIGS = 2
 """Centres of cells lie at least so many half-sizes apart."""
@@ -239,7 +236,7 @@ class Budget:
             apart[0] = 1
         lengths = lengths[-apart.size :]
         n_cells = np.ceil(lengths / apart).prod()
-        background = INTERPOLATED_BYTES * 2**apart.size * np.prod(lengths)
+        background = IMAGES * FLOAT_BYTES * np.prod(lengths)
         return int(TRACES * FLOAT_BYTES * n_cells * facts["n_frames"] + background)
 
 

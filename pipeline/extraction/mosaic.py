@@ -131,20 +131,6 @@ class Spread(NamedTuple):
         rows.eliminate_zeros()
         return rows
 
-    def image(self, by_block: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Return ``spread @ by_block``, ``(n_pixels,)``, of which few pixels are worked on at once.
-
-        Parameters
-        ----------
-        by_block : array, (n_blocks,)
-            Numbers of blocks.
-        """
-        image = np.empty(self.usable.size, np.float32)
-        for start in range(0, image.size, PIXELS_AT_ONCE):
-            some = slice(start, start + PIXELS_AT_ONCE)
-            image[some] = self.at(some) @ by_block
-        return image
-
 
 class BackgroundImages(NamedTuple):
     """Images of a background: one that is constant in time, and those of the blocks."""

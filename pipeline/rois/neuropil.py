@@ -1,5 +1,8 @@
 """What surrounds a cell: a ring around its footprint that belongs to no cell."""
 
+import sys
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
@@ -12,9 +15,11 @@ from pipeline.blocks import (
     frame_blocks,
     map_blocks,
     no_progress,
+    progress_of_several,
 )
 from pipeline.movie import Movie
-from pipeline.scratch import by_frames
+from pipeline.scratch import add_frames, by_rows, scratch_array
+from pipeline.window import slabs_of
 
 GAP_PX = 2.0
 """Distance from the footprint at which the ring begins: light of the cell reaches beyond it."""
@@ -22,6 +27,9 @@ GAP_PX = 2.0
 MIN_PIXELS = 20
 WIDEST = 3
 """How many times as wide a ring may become that has too few pixels."""
+
+SLABS = 4
+"""Blocks of a frame of a slab in memory; more threads take little more than they are given."""
 
 COPIES = 4
 """Float32 copies of a block that a pass makes at most."""
@@ -93,7 +101,8 @@ def mean_traces(
     Parameters
     ----------
     movie : Movie
-        Read once, in blocks; values that are not finite are left out.
+        Read in blocks, once, or volumes that are too large once for every so many planes; values
+        that are not finite are left out.
     masks : sparse array, (n_pixels, n_rois)
         Weights of the pixels, not negative, pixels in C order.
     threads : int
@@ -108,20 +117,48 @@ def mean_traces(
     array, (n_rois, n_frames)
         NaN where a mask has no finite pixel.
     """
-    by_roi = sparse.csr_array(masks.T).astype(np.float64)
+    n_rois = masks.shape[1]
+    # as many whatever the threads: sums over other slabs have other bits
+    slab_bytes = memory_bytes // SLABS if movie.is_volume else sys.maxsize
+    slabs = slabs_of(movie, pixel_bytes=8 * COPIES, memory_bytes=slab_bytes)
+    # the total of a mask, and how much of it was finite
+    sums = scratch_array((2 * n_rois, movie.n_frames))
+    for number, (pixels, slab) in enumerate(slabs):
+        frame_bytes = 8 * COPIES * (pixels.stop - pixels.start)
+        parts = map_blocks(
+            _adder(masks, pixels),
+            slab,
+            frame_blocks(
+                movie.n_frames, frame_bytes=frame_bytes, memory_bytes=memory_bytes // (threads + 1)
+            ),
+            threads=threads,
+            phase="neuropil",
+            progress=progress_of_several(progress, number, len(slabs)),
+        )
+        add_frames(sums, parts)
+    return by_rows(_ratio, sums[:n_rois], sums[n_rois:])
+
+
+def _adder(
+    masks: sparse.csc_array, pixels: slice
+) -> Callable[[slice, NDArray[np.generic]], NDArray[np.float64]]:
+    """Return what adds up some of the pixels, ``(2 * n_rois, n_frames)``."""
+    inside = (
+        sparse.csc_array(masks[pixels]) if pixels.stop < masks.shape[0] or pixels.start else masks
+    )
+    by_roi = sparse.csr_array(inside.T).astype(np.float64)
     whole = by_roi @ np.ones((by_roi.shape[1], 1))
 
-    def average(_: slice, block: NDArray[np.generic]) -> NDArray[np.float32]:
+    def add(_: slice, block: NDArray[np.generic]) -> NDArray[np.float64]:
         flat = np.asarray(block, np.float64).reshape(len(block), -1).T
         finite = np.isfinite(flat)
-        with np.errstate(invalid="ignore"):
-            if finite.all():
-                return np.asarray((by_roi @ flat) / whole, np.float32)
-            return np.asarray((by_roi @ np.where(finite, flat, 0)) / (by_roi @ finite), np.float32)
+        if finite.all():
+            return np.concatenate([by_roi @ flat, np.broadcast_to(whole, (len(whole), len(block)))])
+        return np.concatenate([by_roi @ np.where(finite, flat, 0), by_roi @ finite])
 
-    frame_bytes = 8 * COPIES * int(np.prod(movie.frame_shape))
-    blocks = frame_blocks(
-        movie.n_frames, frame_bytes=frame_bytes, memory_bytes=memory_bytes // (threads + 1)
-    )
-    parts = map_blocks(average, movie, blocks, threads=threads, phase="neuropil", progress=progress)
-    return by_frames(parts, (masks.shape[1], movie.n_frames))
+    return add
+
+
+def _ratio(total: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the mean, NaN where nothing counts."""
+    return np.divide(total, weight, out=np.full_like(total, np.nan), where=weight > 0)

@@ -64,7 +64,12 @@ def test_a_ring_without_room_is_wider_or_empty():
     assert rings[:, [0]].nnz >= MIN_PIXELS
 
 
-def test_neuropil_is_the_mean_of_what_is_there(discs):
+@pytest.mark.parametrize(
+    ("frames", "memory_bytes"),
+    [((60, *SHAPE), 2_000_000), ((60, 10, 4, 50), 100_000)],
+    ids=["whole", "in slabs"],
+)
+def test_neuropil_is_the_mean_of_what_is_there(discs, frames, memory_bytes):
     rng = np.random.default_rng(0)
     course = rng.uniform(50, 150, 60)
     movie = np.broadcast_to(course[:, None, None], (60, *SHAPE)).copy()
@@ -72,13 +77,14 @@ def test_neuropil_is_the_mean_of_what_is_there(discs):
     movie[:, :, 48:] = np.nan
     movie[3] = np.nan
     movie.flags.writeable = False
+    movie = movie.reshape(frames)
 
     found = {
         threads: mean_traces(
             Movie(source=movie, rate_hz=10.0),
             surrounds(discs, SHAPE, width_px=4),
             threads=threads,
-            memory_bytes=2_000_000,
+            memory_bytes=memory_bytes,
         )
         for threads in (1, 2)
     }
@@ -89,7 +95,8 @@ def test_neuropil_is_the_mean_of_what_is_there(discs):
     np.testing.assert_array_equal(found[1], found[2])
 
 
-def test_grey_levels_are_of_the_extreme_frames(discs):
+@pytest.mark.parametrize("memory_bytes", [100_000, 10_000], ids=["whole", "in slabs"])
+def test_grey_levels_are_of_the_extreme_frames(discs, memory_bytes):
     movie = np.random.default_rng(1).normal(100, 5, (30, *SHAPE)).astype(np.float32)
     denoised = np.zeros((3, 30), np.float32)
     denoised[0, 7], denoised[0, 21] = 5, -3
@@ -98,7 +105,7 @@ def test_grey_levels_are_of_the_extreme_frames(discs):
     pixels = discs[:, [0]].indices
     low, high = (np.sort(movie[frame].ravel()[pixels])[::-1] for frame in (21, 7))
 
-    found = raw_range(Movie(source=movie, rate_hz=1.0), discs, denoised, memory_bytes=100_000)
+    found = raw_range(Movie(source=movie, rate_hz=1.0), discs, denoised, memory_bytes=memory_bytes)
 
     tenth = 2 * (pixels.size // 20)
     for levels, falling in ((found.low[0], low), (found.high[0], high)):

@@ -12,6 +12,7 @@ from pipeline.extraction.background import (
     at_entries,
     find_blocks,
     median_courses,
+    under_footprints,
     without_noise,
 )
 from pipeline.extraction.blobs import seed_images
@@ -33,6 +34,9 @@ from pipeline.movie import Movie
 SHAPE = 60, 12, 16
 N_PIXELS = 12 * 16
 FIELD = Field((12, 16), np.ones(N_PIXELS, bool), (2.0, 2.0))
+IN_SLABS = pytest.mark.parametrize(
+    "memory_bytes", [200_000, 6_000], ids=["whole frames", "slabs of rows"]
+)
 
 
 def make_stream(frames, *, fill=None, kept=None, memory_bytes=200_000, threads=2):
@@ -43,6 +47,7 @@ def make_stream(frames, *, fill=None, kept=None, memory_bytes=200_000, threads=2
         threads=threads,
         memory_bytes=memory_bytes,
         progress=no_progress,
+        in_slabs=True,
     )
 
 
@@ -72,17 +77,20 @@ def footprints():
     return sparse.csc_array(np.stack(columns, axis=1))
 
 
-def test_projection_is_the_plain_product(frames, footprints):
-    projected = make_stream(frames).project(footprints, phase="")
+@IN_SLABS
+def test_projection_is_the_plain_product(frames, footprints, memory_bytes):
+    stream = make_stream(frames, memory_bytes=memory_bytes)
+    projected = stream.project(footprints, phase="")
 
     plain = footprints.toarray().T @ frames.reshape(len(frames), -1).T
     np.testing.assert_allclose(projected, plain, rtol=1e-6)
 
 
-def test_weighing_is_the_plain_product(frames, footprints, rng):
+@IN_SLABS
+def test_weighing_is_the_plain_product(frames, footprints, rng, memory_bytes):
     traces = rng.normal(size=(2, 60)).astype(np.float32)
 
-    local = make_stream(frames).weigh(footprints, traces, phase="")
+    local = make_stream(frames, memory_bytes=memory_bytes).weigh(footprints, traces, phase="")
 
     flat = frames.reshape(60, -1).T.astype(np.float64)
     roi = np.repeat([0, 1], np.diff(footprints.indptr))
@@ -98,14 +106,18 @@ def test_blocks_do_not_depend_on_threads(frames, footprints, rng):
     np.testing.assert_array_equal(one, many)
 
 
-def test_missing_values_count_as_the_fill_and_lost_frames_as_nothing(frames, footprints):
+@IN_SLABS
+def test_missing_values_count_as_the_fill_and_lost_frames_as_nothing(
+    frames, footprints, memory_bytes
+):
     kept = np.arange(60) != 7
     broken = frames.copy()
     broken[7] = np.nan
     broken[3, 4, 4] = np.inf
     fill = np.full(N_PIXELS, 50, np.float32)
 
-    projected = make_stream(broken, fill=fill, kept=kept).project(footprints, phase="")
+    stream = make_stream(broken, fill=fill, kept=kept, memory_bytes=memory_bytes)
+    projected = stream.project(footprints, phase="")
 
     frames[3, 4, 4] = 50
     whole = make_stream(frames).project(footprints, phase="")
@@ -287,6 +299,17 @@ def test_the_rank_of_the_background_can_be_bounded(rng):
     np.testing.assert_allclose(without_noise(courses, 3), planted, atol=0.05)
     mean = courses.mean(axis=1, keepdims=True)
     np.testing.assert_allclose(without_noise(courses, 1), np.tile(mean, 100), rtol=1e-5)
+
+
+def test_a_part_of_the_pixels_has_the_weights_of_the_whole(footprints):
+    blocks = find_blocks(footprints, Field((12, 16), np.ones(N_PIXELS, bool), (2.4, 3.2)))
+    some = np.array([191, 3, 77])
+    for images in blocks:
+        whole = images.at().toarray()
+        np.testing.assert_array_equal(images.at(slice(31, 150)).toarray(), whole[31:150])
+        np.testing.assert_array_equal(images.at(some).toarray(), whole[some])
+        under = under_footprints(footprints, images).toarray()
+        np.testing.assert_allclose(under, footprints.T @ whole, rtol=1e-6)
 
 
 def test_numbers_of_blocks_at_entries_are_the_plain_product(footprints, rng):

@@ -96,9 +96,10 @@ def test_drift_far_from_the_first_frame_costs_no_precision():
     assert_agree(project(Movie(source=movie)), plain_project(movie))
 
 
-def test_planes_of_a_volume_are_projected_one_by_one():
+@pytest.mark.parametrize("memory_bytes", [10**9, 60_000], ids=["whole", "in slabs"])
+def test_planes_of_a_volume_are_projected_one_by_one(memory_bytes):
     movie = noise((60, 3, 5, 4))
-    found = project(Movie(source=movie))
+    found = project(Movie(source=movie), memory_bytes=memory_bytes)
 
     assert_agree(found, plain_project(movie))
     np.testing.assert_array_equal(

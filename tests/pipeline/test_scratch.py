@@ -37,6 +37,28 @@ def test_an_array_is_zero_and_keeps_what_is_written(shape):
     np.testing.assert_array_equal(array, written)
 
 
+@pytest.mark.parametrize("lengths", [(3, 0, 900), (0, 0)])
+def test_rows_that_come_in_parts_are_joined(lengths):
+    rng = np.random.default_rng(0)
+    parts = [rng.normal(size=(n_rows, 2500)).astype(np.float32) for n_rows in lengths]
+    gathered = scratch.GatheredRows(2500)
+    for part in parts:
+        gathered.add(part)
+
+    np.testing.assert_array_equal(gathered.joined(), np.concatenate(parts))
+
+
+def test_what_comes_frame_after_frame_is_added_to_some_rows():
+    rng = np.random.default_rng(0)
+    whole = rng.normal(size=(3000, 1500)).astype(np.float32)  # more than is added at once
+    out, rows = scratch_array((3001, 1500)), np.arange(3000) + 1
+    for _ in range(2):
+        scratch.add_frames(out, np.split(whole, [1, 700, 1400], axis=1), rows)
+
+    assert not out[0].any()
+    np.testing.assert_array_equal(out[1:], 2 * whole)
+
+
 def test_what_is_put_aside_leaves_the_memory():
     array = scratch_array((64, 500_000))  # 128 MB
     before = resident_kb()
