@@ -1,8 +1,8 @@
 """CNMF in patches: cells are sought in one part of the frames after the other.
 
 There are so many patches that each fits the memory; traces and the background are then taken from
-whole frames, in blocks of them. Memory grows with neither the frames nor their size: long traces
-lie in temporary files.
+blocks of frames, of which large ones are read in slabs. Memory does not grow with the frames, and
+hardly with their size: long traces lie in temporary files.
 
 References
 ----------

@@ -1,8 +1,8 @@
 """CNMF of volumes: as of a plane, with cells that reach through planes.
 
 Cells are sought in patches, so many that each fits the memory, and their traces and the background
-are taken from the whole volume, which is read in blocks of frames. Memory grows with neither the
-planes nor the frames: long traces lie in temporary files.
+are taken from one slab of planes after the other, each read in blocks of frames. Memory does not
+grow with the frames, and hardly with the volume: long traces lie in temporary files.
 
 References
 ----------
@@ -70,7 +70,9 @@ def extract_sources_3d(
 
     Where the memory does not hold the volume in bins of half a transient, it is cut into patches,
     which overlap by the size of a cell; a cell belongs to the patch in whose core its centre lies.
-    A warning says where a bin gets longer than a transient all the same.
+    A warning says where a bin gets longer than a transient all the same. The movie is read at least
+    once for each patch and slab: a store that gives a part of each frame, as that of corrected
+    movies does, makes this quick.
     """
     params = for_movie(params, movie)
     check_volume(movie, params, memory_bytes=memory_bytes)
