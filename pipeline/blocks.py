@@ -1,5 +1,7 @@
 """The one place that knows blocks of frames, threads, the memory budget and progress."""
 
+import ctypes
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -42,6 +44,15 @@ def progress_of_several(progress: Progress, number: int, count: int) -> Progress
         progress(phase, number * total + done, count * total)
 
     return tell
+
+
+def give_back_memory() -> None:
+    """Give the system the memory back that is no longer used, where the C library keeps it.
+
+    What many threads take and free in turn lies in pieces, and would grow from part to part.
+    """
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
+        libc.malloc_trim(0)
 
 
 def frame_blocks(n_frames: int, *, frame_bytes: int, memory_bytes: int) -> list[slice]:

@@ -156,12 +156,12 @@ def at_entries(
         The weights, different for each column of the matrix.
     """
     found = np.empty(matrix.nnz)
-    roi_of_entry = np.repeat(np.arange(matrix.shape[1]), np.diff(matrix.indptr))
     for start in range(0, matrix.nnz, ENTRIES_AT_ONCE):
-        some = slice(start, start + ENTRIES_AT_ONCE)
+        some = slice(start, min(start + ENTRIES_AT_ONCE, matrix.nnz))
+        roi = np.searchsorted(matrix.indptr, np.arange(some.start, some.stop), side="right") - 1
         rows = _rows(images, matrix.indices[some])
         entry = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
-        values = rows.data * by_image[rows.indices, roi_of_entry[some][entry]]
+        values = rows.data * by_image[rows.indices, roi[entry]]
         found[some] = np.bincount(entry, values, minlength=rows.shape[0])
     return found
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from pipeline.blocks import give_back_memory
 from pipeline.extraction.collect import collect_sources, field_of
 from pipeline.extraction.known import usable_seeds
 from pipeline.extraction.long_traces import at_kept, chosen_rows
@@ -93,7 +94,9 @@ def trace_sources(model: Model, stream: Stream, survey: Survey, params: CnmfPara
     params : CnmfParams
         Settings.
     """
+    give_back_memory()
     traces = _traces(model, stream, survey, params, coarse=False)
+    give_back_memory()
     coarse = _coarse_stream(stream, survey)
     return collect_sources(model.footprints, traces, stream, survey, params, coarse=coarse)
 

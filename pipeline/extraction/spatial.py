@@ -58,12 +58,14 @@ def _steps(margin_px: tuple[int, ...]) -> NDArray[np.int64]:
 
 def _around(
     pixels: NDArray[np.integer], steps: NDArray[np.int64], frame_shape: tuple[int, ...]
-) -> NDArray[np.int64]:
+) -> NDArray[np.integer]:
     """Return the pixels of the frame that are a step from any of the given ones, in order."""
     places = np.stack(np.unravel_index(pixels, frame_shape), axis=1)
     reached = (places[:, np.newaxis] + steps).reshape(-1, len(frame_shape))
     inside = ((reached >= 0) & (reached < frame_shape)).all(axis=1)
-    return np.unique(np.ravel_multi_index(tuple(reached[inside].T), frame_shape))
+    lit = np.unique(np.ravel_multi_index(tuple(reached[inside].T), frame_shape))
+    # a volume has many cells with many pixels
+    return lit.astype(np.int32) if math.prod(frame_shape) <= np.iinfo(np.int32).max else lit
 
 
 def update_footprints(

@@ -27,6 +27,9 @@ MAX_BLOCK_BYTES = 32_000_000
 SLAB_PIXEL_BYTES = 4 * COPIES + 8
 """Memory of a pixel of a slab: in a block of one frame, and its part in the weights of pixels."""
 
+SLAB_SHARE = 2
+"""Part of the memory that is for blocks of slabs: one over this."""
+
 MAX_EXCESS = 1.25
 """A block that is so much larger than it should be is still taken, if it is a whole chunk."""
 
@@ -171,12 +174,24 @@ class Stream:
         if not self.in_slabs:
             yield slice(0, math.prod(self.movie.frame_shape)), self
             return
-        memory_bytes = self.memory_bytes // MAX_BLOCKS
-        slabs = slabs_of(self.movie, pixel_bytes=SLAB_PIXEL_BYTES, memory_bytes=memory_bytes)
+        block_bytes = self.memory_bytes // MAX_BLOCKS // SLAB_SHARE
+        slabs = slabs_of(self.movie, pixel_bytes=SLAB_PIXEL_BYTES, memory_bytes=block_bytes)
+        # what is known of all slabs, as the support of footprints, needs room beside them
+        memory_bytes = self.memory_bytes // (1 if len(slabs) == 1 else SLAB_SHARE)
         for number, (pixels, movie) in enumerate(slabs):
             fill = None if self.fill is None else np.array(self.fill[pixels])
             progress = progress_of_several(self.progress, number, len(slabs))
-            yield pixels, replace(self, movie=movie, fill=fill, progress=progress, in_slabs=False)
+            yield (
+                pixels,
+                replace(
+                    self,
+                    movie=movie,
+                    fill=fill,
+                    progress=progress,
+                    in_slabs=False,
+                    memory_bytes=memory_bytes,
+                ),
+            )
 
 
 def _rows(matrix: sparse.csc_array, pixels: slice) -> sparse.csc_array:

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 from scipy import sparse
 
-from pipeline.blocks import Progress
+from pipeline.blocks import Progress, give_back_memory
 from pipeline.extraction.params import CnmfParams
 from pipeline.extraction.stream import Stream
 from pipeline.extraction.survey import Survey
@@ -55,6 +55,7 @@ class Task(Generic[Params_co]):
     ) -> Iterator["Task[Params_co]"]:
         """Yield the task of each part, whose progress says which it is."""
         for number, part in enumerate(parts, start=1):
+            give_back_memory()
             suffix = f", {name} {number} of {len(parts)}" if len(parts) > 1 else ""
             yield replace(
                 self,
