@@ -283,6 +283,6 @@ def _check_room(n_bytes: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < n_bytes:
         raise OSError(
-            f"the extraction needs {n_bytes / 1e9:.1f} GB for traces in {folder}, which has "
-            f"{free / 1e9:.1f} GB free; set TMPDIR to a folder with more room."
+            f"the extraction needs {n_bytes / 1e9:.1f} GB for frames or traces in {folder}, which "
+            f"has {free / 1e9:.1f} GB free; set TMPDIR to a folder with more room."
         )

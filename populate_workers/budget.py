@@ -3,6 +3,7 @@
 import math
 import os
 import shutil
+import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -11,12 +12,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from datajoint.errors import DataJointError
 
-from pipeline.extraction.cell_size import for_frame
+from pipeline.extraction.cell_size import for_frame, for_movie
 from pipeline.extraction.methods import find_method
 from pipeline.nodes import NODES
 from pipeline.params import params_from_dict
 from populate_workers import machine
 from schemas.connection import Database
+from schemas.movie_source import movie_of
 from schemas.roi_states import RECORDING
 
 FOR_JOBS = 0.85
@@ -63,8 +65,13 @@ class Need(NamedTuple):
 
     memory_bytes: int
     disk_bytes: int
+    """In the store."""
+
     caiman: bool = False
     """Whether it also needs an interpreter that has CaImAn."""
+
+    scratch_bytes: int = 0
+    """In the folder for temporary files, until it is done."""
 
 
 class Refusal(NamedTuple):
@@ -136,19 +143,16 @@ class Budget:
     def _disk_refusal(self, step: str, need: Need, running: list[Need]) -> Refusal | None:
         store = self._database.settings.store
         try:
-            disk = shutil.disk_usage(_existing(store))
+            scratch = Path(tempfile.gettempdir())
+            is_one_disk = _existing(store).stat().st_dev == scratch.stat().st_dev
+            disks = shutil.disk_usage(_existing(store)), shutil.disk_usage(scratch)
         except OSError:  # the job itself says what is wrong with the store
             return None
-        promised = sum(other.disk_bytes for other in running)
-        if need.disk_bytes + promised <= disk.free:
-            return None
-        is_final = need.disk_bytes > disk.total
-        free = f"{max(0, disk.free - promised) / MEGABYTE:,.0f}"
-        has = f"the whole disk of {store} has" if is_final else f"{store} has {free} of"
-        return Refusal(
-            f"{step} needs up to {need.disk_bytes / MEGABYTE:,.0f} MB on the disk; "
-            f"{has} {disk.total / MEGABYTE:,.0f} MB: make room, or move the store.",
-            is_final,
+        needs = need, *running
+        stored = [each.disk_bytes + is_one_disk * each.scratch_bytes for each in needs]
+        filed = [each.scratch_bytes for each in needs]
+        return _refusal_of(step, stored, store, disks[0], "move the store") or _refusal_of(
+            step, filed, scratch, disks[1], "set TMPDIR to a folder with more room"
         )
 
     def _largest_memory(self) -> int:
@@ -183,7 +187,7 @@ class Budget:
             return Need(0, 0)
         recording = {name: key[name] for name in RECORDING}
         facts = self._database.session.RecordingInfo() & recording
-        names = ("n_frames", "n_planes", "n_rows", "n_cols", "pixel_size_um")
+        names = ("n_frames", "n_planes", "n_rows", "n_cols", "rate_hz", "pixel_size_um")
         found = facts.proj(*names).to_dicts()
         plan = self._database.settings.memory_bytes
         if not found:
@@ -196,7 +200,11 @@ class Budget:
             guest = self._guest_need(key, movie_bytes)
             sources_bytes = self._sources_bytes(key, found[0])
             disk_bytes = sources_bytes + guest.disk_bytes
-            return Need(memory_bytes + guest.memory_bytes, disk_bytes, guest.caiman)
+            filed = self._filed_bytes(key, found[0], movie_bytes)
+            return Need(memory_bytes + guest.memory_bytes, disk_bytes, guest.caiman, filed)
+        if step == "seed_inspection":
+            filed = self._filed_bytes(key, found[0], movie_bytes)
+            return Need(memory_bytes, images_bytes, scratch_bytes=filed)
         more = {"motion_correction": movie_bytes, "motion_preview": VIDEO_BYTES}
         return Need(memory_bytes, images_bytes + more.get(step, 0))
 
@@ -238,6 +246,35 @@ class Budget:
         n_cells = np.ceil(lengths / apart).prod()
         background = IMAGES * FLOAT_BYTES * np.prod(lengths)
         return int(TRACES * FLOAT_BYTES * n_cells * facts["n_frames"] + background)
+
+    def _filed_bytes(self, key: dict[str, Any], facts: dict[str, Any], movie_bytes: int) -> int:
+        """Return what the copies of the movie take that lie in temporary files."""
+        tasks = self._database.roi.SegmentationTask & key
+        row = (tasks * self._database.roi.SegmentationParams).fetch1()
+        method = find_method(row["method"])
+        if method.filed_bytes is None:
+            return min(self._database.settings.memory_bytes, movie_bytes)
+        movie = movie_of(facts, "a recording")
+        return method.filed_bytes(
+            movie, for_movie(params_from_dict(method.params, row["params"]), movie)
+        )
+
+
+def _refusal_of(
+    step: str, needs: list[int], folder: Path, disk: Any, otherwise: str
+) -> Refusal | None:
+    """Return why the first of the needs does not fit a disk beside the others, or None."""
+    wanted, promised = needs[0], sum(needs[1:])
+    if wanted + promised <= disk.free:
+        return None
+    is_final = wanted > disk.total
+    free = f"{max(0, disk.free - promised) / MEGABYTE:,.0f}"
+    has = f"the whole disk of {folder} has" if is_final else f"{folder} has {free} of"
+    return Refusal(
+        f"{step} needs up to {wanted / MEGABYTE:,.0f} MB on the disk; "
+        f"{has} {disk.total / MEGABYTE:,.0f} MB: make room, or {otherwise}.",
+        is_final,
+    )
 
 
 def _existing(folder: Path) -> Path:

@@ -99,7 +99,7 @@ def check_recording(recording, method, params, frame=None):
         reason = why_not(method, n_planes=facts["n_planes"])
         if reason:
             raise ProjectError(f"{_name(recording)} {reason}")
-        movie = _movie_of(facts, _name(recording))
+        movie = movie_of(facts, _name(recording))
         found = find_method(method)
         if found.check is not None:
             settings = for_movie(params_from_dict(found.params, params), movie)
@@ -108,8 +108,16 @@ def check_recording(recording, method, params, frame=None):
             check_frame(frame, movie.frame_shape)
 
 
-def _movie_of(facts, name):
-    """Return a movie that has the shape of a recording, and no content."""
+def movie_of(facts, name):
+    """Return a movie that has the shape of a recording, and no content.
+
+    Parameters
+    ----------
+    facts : dict
+        Lengths, rate and size of a pixel, as in `RecordingInfo`.
+    name : str
+        How messages call it.
+    """
     planes = [facts["n_planes"]] if facts["n_planes"] > 1 else []
     shape = (facts["n_frames"], *planes, facts["n_rows"], facts["n_cols"])
     size_um = facts["pixel_size_um"]

@@ -13,6 +13,7 @@ from pipeline.extraction.cnmf import extract_sources
 from pipeline.extraction.manual_params import ManualParams
 from pipeline.extraction.measured import measure_rois
 from pipeline.extraction.onephoton import CnmfeParams, extract_sources_one_photon
+from pipeline.extraction.onephoton.bins import filed_bytes
 from pipeline.extraction.params import CnmfParams
 from pipeline.extraction.sources import Sources
 from pipeline.extraction.suitability import check_movie
@@ -46,6 +47,10 @@ class Method(NamedTuple):
     needs_seeds: bool = False
     """Whether it does not seek cells, and only measures the footprints that it is given."""
 
+    filed_bytes: Callable[..., int] | None = None
+    """``filed_bytes(movie, params)`` of its copies of a movie in temporary files; None: they are no
+    larger than the memory that it is given."""
+
     check: Callable[..., None] | None = None
     """``check(movie, params, *, memory_bytes)`` refuses a movie that it cannot work on, by what is
     known without its frames."""
@@ -60,7 +65,13 @@ DEFAULT_METHOD = "cnmf"
 MANUAL = "manual"
 METHODS = {
     DEFAULT_METHOD: Method(CnmfParams, extract_sources, takes_seeds=True, check=check_movie),
-    "cnmfe": Method(CnmfeParams, extract_sources_one_photon, takes_seeds=True, check=_check_shared),
+    "cnmfe": Method(
+        CnmfeParams,
+        extract_sources_one_photon,
+        takes_seeds=True,
+        filed_bytes=filed_bytes,
+        check=_check_shared,
+    ),
     "caiman": Method(
         CaimanParams,
         extract_with_caiman,

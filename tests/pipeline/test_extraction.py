@@ -8,7 +8,7 @@ from scipy import sparse
 
 from pipeline.extraction import Background, CnmfParams, extract_sources
 from pipeline.extraction.methods import find_method
-from pipeline.extraction.onephoton.small import plan_small
+from pipeline.extraction.onephoton.bins import plan_small
 from pipeline.extraction.survey import plan_grid
 from pipeline.movie import Movie
 from pipeline.simulate import match_rois, trace_correlations

@@ -1,17 +1,25 @@
 """CNMF-E from movie to sources, against the planted truth."""
 
+import gc
+import shutil
+import tempfile
 from dataclasses import fields, replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from scipy import sparse
 
 from pipeline import scratch
+from pipeline.blocks import no_progress
 from pipeline.extraction.cell_size import for_movie
 from pipeline.extraction.methods import find_method, method_name
 from pipeline.extraction.onephoton import CnmfeParams, extract_sources_one_photon
 from pipeline.extraction.onephoton.asymmetry import trace_asymmetry
+from pipeline.extraction.onephoton.bins import filed_bytes, plan_small
 from pipeline.extraction.onephoton.inspection import inspect_seeds, seed_places_px
+from pipeline.extraction.onephoton.task import prepare_task
 from pipeline.movie import Movie
 from pipeline.simulate import match_rois, trace_correlations
 from pipeline.simulate.one_photon import simulate_one_photon
@@ -168,6 +176,54 @@ def test_a_few_frames_at_a_time_from_files_give_the_same(monkeypatch, simulated,
         expected = getattr(sources, name)[one]
         error = getattr(filed, name)[other] - expected
         assert np.abs(error).max() < 1e-3 * np.ptp(expected), name
+
+
+def test_the_copies_in_files_are_as_large_as_is_told_before(simulated):
+    task = prepare_task(
+        simulated.movie, PARAMS, threads=1, memory_bytes=100_000_000, progress=no_progress
+    )
+    copies = task.small.survey.small, task.small.survey.binned, task.small.coarse.frames
+
+    assert all(len(copy) == 600 / 5 for copy in copies)
+    size = sum(copy.nbytes for copy in copies)
+    assert size <= filed_bytes(simulated.movie, task.params) < 1.25 * size
+    longer = Movie(source=np.broadcast_to(np.uint16(0), (10**6, 88, 96)), rate_hz=RATE_HZ)
+    assert plan_small(longer, task.params).bin_frames == task.small.grid.bin_frames
+
+
+def mappings(folder):
+    """Return the files of a folder, deleted ones too, that the memory holds a view of."""
+    gc.collect()
+    return [
+        line for line in Path("/proc/self/maps").read_text().splitlines() if str(folder) in line
+    ]
+
+
+@pytest.mark.parametrize("end", ["done", "cancelled", "full"])
+def test_nothing_is_left_of_the_files(monkeypatch, tmp_path, end):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(scratch, "SMALLEST_BYTES", 4096)
+    free = iter([10**12] * 12 + [0] * 1000)
+    if end == "full":
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=next(free)))
+    seen = {}
+
+    def look(phase, *_):
+        if phase not in seen:
+            seen[phase] = len(mappings(tmp_path))
+        if end == "cancelled" and phase == "footprints":
+            raise KeyboardInterrupt
+
+    try:
+        extract_sources_one_photon(one_cell_movie()[0], PARAMS, progress=look)
+        ended = "done"
+    except (KeyboardInterrupt, OSError) as error:
+        ended = {KeyboardInterrupt: "cancelled", OSError: "full"}[type(error)]
+
+    assert ended == end
+    assert max(seen.values()) >= 3
+    assert not mappings(tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_input_is_not_changed(simulated):

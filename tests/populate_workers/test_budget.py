@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -138,6 +139,40 @@ def test_a_job_that_the_disk_can_never_hold_is_refused(small, monkeypatch):
 
     assert refusal.is_final
     assert "the whole disk" in refusal.reason
+
+
+def test_copies_of_a_movie_take_room_among_temporary_files(small):
+    submit_segmentation(small.session.Recording(), "one-photon")
+    populate(small, watch=lambda _: None)  # else the movie is not known
+    (task,) = small.roi.SegmentationTask.keys()
+    budget = Budget(small)
+
+    # bins of 2 frames of 10 Hz: all pixels, and twice as a fourth of them
+    expected = 4 * (400 // 2) * (64 * 64 + 2 * 32 * 32)
+    for step in ("segmentation", "seed_inspection"):
+        assert budget.need(step, task).scratch_bytes == expected
+    assert budget.need("motion_preview", task).scratch_bytes == 0
+
+
+@pytest.mark.skipif(not Path("/dev/shm").exists(), reason="needs a second file system")
+@pytest.mark.parametrize(("beside", "is_final"), [(0.0, True), (1.0, False)])
+def test_a_job_whose_temporary_files_have_no_room_is_not_begun(
+    small, monkeypatch, beside, is_final
+):
+    room = shutil.disk_usage("/dev/shm")
+    wanted = 2 * room.total if is_final else room.free // 2
+    monkeypatch.setattr(tempfile, "tempdir", "/dev/shm")
+    (key,) = small.session.Recording().keys()
+    budget = Budget(small)
+    monkeypatch.setattr(budget, "need", lambda step, key: Need(0, 0, scratch_bytes=wanted))
+    running = [Need(0, 0, scratch_bytes=int(beside * room.free))]
+
+    refusal = budget.why_not("segmentation", key, running)
+
+    assert refusal.is_final == is_final
+    assert "/dev/shm" in refusal.reason
+    assert "set TMPDIR to a folder with more room" in refusal.reason
+    assert budget.why_not("segmentation", key, []) is None or is_final
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,7 @@ def inspect_seeds(
         threads=threads,
         memory_bytes=memory_bytes,
         progress=progress,
+        keeps_pixels=False,
     )
     images = first_images(small, threads=threads, progress=progress)
     return Inspection(images, small.grid.bin_px, small.grid.bin_frames)

@@ -13,6 +13,7 @@ from scipy import sparse
 from pipeline.blocks import Progress
 from pipeline.extraction.field import Field
 from pipeline.extraction.long_traces import around_mean, mean_of_rows
+from pipeline.extraction.onephoton.bins import plan_small
 from pipeline.extraction.onephoton.cells import Cells
 from pipeline.extraction.onephoton.haze import find_haze
 from pipeline.extraction.onephoton.lattice import Lattice, make_lattice
@@ -30,12 +31,6 @@ CELL_GSIGS = 4.0
 
 MIN_RING_BLOCKS = 2.0
 """Smallest radius of the ring, in blocks, so that a block does not predict itself."""
-
-SMALL_GSIG_PX = 1.75
-"""Half-size that a cell has in the small movie, in its pixels."""
-
-BINS_PER_DECAY = 2.5
-"""A transient is found best in bins of about its own length, which average the noise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,9 +141,15 @@ class SmallMovie:
 
 
 def prepare_small(
-    movie: Movie, params: CnmfeParams, *, threads: int, memory_bytes: int, progress: Progress
+    movie: Movie,
+    params: CnmfeParams,
+    *,
+    threads: int,
+    memory_bytes: int,
+    progress: Progress,
+    keeps_pixels: bool = True,
 ) -> SmallMovie:
-    """Read the movie once for its statistics and its small copy.
+    """Read the movie once for its statistics and its small copy, and for its bins of all pixels.
 
     Raises
     ------
@@ -156,9 +157,10 @@ def prepare_small(
         If the movie has several planes, no rate, too few frames, or does not fit the settings.
     """
     check_movie(movie, params.shared, memory_bytes=memory_bytes)
+    grid = plan_small(movie, params)
     survey = survey_movie(
         movie,
-        plan_small(movie, params),
+        grid if keeps_pixels else grid._replace(keeps_pixels=False),
         threads=threads,
         memory_bytes=memory_bytes // 2,
         progress=progress,
@@ -176,39 +178,6 @@ def no_cells(small: SmallMovie) -> Cells:
     n_bins, n_pixels = small.survey.small.shape
     return Cells(
         sparse.csc_array((n_pixels, 0), dtype=np.float32), np.empty((0, n_bins), np.float32)
-    )
-
-
-def plan_small(movie: Movie, params: CnmfeParams) -> Grid:
-    """Choose bins that keep a cell and a transient resolved.
-
-    Parameters
-    ----------
-    movie : Movie
-        With a known rate.
-    params : CnmfeParams
-        Settings.
-
-    Returns
-    -------
-    Grid
-        The bins, which do not depend on the length of the movie.
-    """
-    n_rows, n_cols = movie.frame_shape
-    rows, cols = (max(1, round(gsig / SMALL_GSIG_PX)) for gsig in params.half_sizes_px)
-    shape = -(-n_rows // rows), -(-n_cols // cols)
-    decay_frames = params.decay_time_s * movie.require_rate_hz()
-    cell_of_pixel = (np.arange(n_rows) // rows)[:, np.newaxis] * shape[1] + (
-        np.arange(n_cols) // cols
-    )
-    bin_frames = max(1, round(decay_frames / BINS_PER_DECAY))
-    return Grid(
-        bin_frames=bin_frames,
-        decay_bins=decay_frames / bin_frames,
-        keeps_pixels=bin_frames > 1,
-        bin_px=(rows, cols),
-        shape=shape,
-        cell_of_pixel=cell_of_pixel.ravel(),
     )
 
 
