@@ -16,6 +16,7 @@ from apps.cli.job_log import Animal, Session, Trial, key_of, name_of
 from populate_workers import cluster, limits, queue, urgency
 from populate_workers.liveness import reap_now
 from populate_workers.running import running
+from populate_workers.wishes import Wish, as_keys, open_keys, wished
 from schemas.connection import Database, connect
 from schemas.settings import ProjectError, load_settings
 
@@ -70,6 +71,19 @@ def _queued_rows(database: Database, step: str | None) -> Iterable[list[str]]:
             if row["status"] == "error":
                 words = row["error_message"]
             yield [name, name_of(key), row["status"], "", "", words]
+        yield from _rows_without_a_job(database, name)
+
+
+def _rows_without_a_job(database: Database, step: str) -> Iterable[list[str]]:
+    """Yield what is asked for and is not in the queue: it waits for an earlier step, mostly."""
+    there = as_keys(database.jobs(step).proj().to_dicts())
+    wishes = wished(database)
+    for key in sorted(map(dict, open_keys(database, step) - there), key=str):
+        wish = wishes.get((step, frozenset(key.items())), Wish())
+        words = "waits for an earlier step, or for a worker"
+        words += f", priority {wish.priority}" if wish.priority is not None else ""
+        words += f", not before {wish.not_before:%Y-%m-%d %H:%M}" if wish.not_before else ""
+        yield [step, name_of(key), "pending", "", "", words]
 
 
 @cli.command()

@@ -11,6 +11,7 @@ from populate_workers import queue
 from populate_workers.taking import refresh
 from populate_workers.urgency import prioritise, schedule
 from populate_workers.wishes import wished
+from schemas.connection import connect
 from schemas.ingest import Trial, ingest
 from schemas.motion import submit_motion
 from schemas.params import add_params
@@ -33,6 +34,25 @@ def asked(database):
     submit_motion(database.session.Recording(), "rigid")
     submit_segmentation(database.session.Recording())
     return database
+
+
+def test_commands_tell_of_jobs_that_wait_for_others(asked, mesmerize, monkeypatch):
+    monkeypatch.chdir(asked.settings.folder)
+
+    said = mesmerize("jobs", "priority", 3, "segmentation", "--trial", "t2")[1]
+    assert said == "1 jobs have priority 3 now, and what they wait for is as urgent.\n"
+    assert (
+        "1 jobs begin"
+        in mesmerize("jobs", "schedule", "segmentation", "--trial", "t2", "--at", "2030-01-01")[1]
+    )
+    lines = mesmerize("jobs", "list")[1].splitlines()
+
+    (line,) = [line for line in lines if "segmentation" in line and "t2" in line]
+    assert "waits for an earlier step, or for a worker, priority 3, not before 20" in line
+    (line,) = [line for line in lines if "motion_correction" in line and "t2" in line]
+    assert "priority 3" in line
+    assert len([line for line in lines if "motion_correction" in line]) == 3
+    connect(asked.settings)  # the last one was that of a command
 
 
 def priorities(database, step):
