@@ -22,6 +22,7 @@ WAITING = {
     "trial": "Trial",
     "parameters": "Parameters",
     "priority": st.column_config.NumberColumn("Priority", help="The lower, the sooner."),
+    "not_before": st.column_config.DatetimeColumn("Not before", format="YYYY-MM-DD HH:mm"),
     "since": st.column_config.DatetimeColumn("Since", format="YYYY-MM-DD HH:mm:ss"),
     "host": "Machine",
     "pid": "Process",

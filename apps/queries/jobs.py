@@ -1,6 +1,7 @@
 """The jobs that wait, the workers that live, and what was tried."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
@@ -17,8 +18,9 @@ def queued(database: Database) -> pd.DataFrame:
 
     Those that a ``populate()`` of DataJoint's own runs come first; nothing more is known of them.
     """
-    about = ["parameters", "priority", "since", "host", "pid", "key"]
+    about = ["parameters", "priority", "not_before", "since", "host", "pid", "key"]
     columns = ["step", "state", *RECORDING, *about]
+    ahead = _ahead(database)
     names, wishes = _parameter_names(database), wished(database)
     rows = []
     for step, table in database.steps():
@@ -27,9 +29,25 @@ def queued(database: Database) -> pd.DataFrame:
             key = {name: job[name] for name in table().primary_key}
             wish = wishes.get((step, frozenset(key.items())), Wish())
             said = {"step": step, "state": state, "parameters": label, "key": key}
+            begins = job.get("not_before", wish.not_before)
+            said["not_before"] = _later(begins, ahead)
             rows.append({"priority": wish.priority, **job, **said})
     table = pd.DataFrame(rows, columns=columns)
-    return table.astype({"pid": "Int64", "priority": "Int64"})
+    kinds = {"pid": "Int64", "priority": "Int64", "not_before": "datetime64[us]"}
+    return table.astype(kinds)
+
+
+def _ahead(database: Database) -> timedelta:
+    """Return how far the clock of this machine is ahead of the server's, its zone included."""
+    (theirs,) = database.connection.query("SELECT CURRENT_TIMESTAMP(3)").fetchone()
+    return datetime.now() - theirs.replace(tzinfo=None)
+
+
+def _later(moment: datetime | None, ahead: timedelta) -> datetime | None:
+    """Return a time of the server by the clock of this machine; None: it is over."""
+    if moment is None or moment + ahead <= datetime.now():
+        return None
+    return (moment + ahead).replace(microsecond=0)
 
 
 def _open_jobs(table: Any, jobs: Any) -> Iterable[tuple[str, Key]]:
@@ -38,9 +56,10 @@ def _open_jobs(table: Any, jobs: Any) -> Iterable[tuple[str, Key]]:
     yield from (("running", job) for job in running.to_dicts(order_by="since"))
     (parent,) = table.parents(primary=True, as_objects=True)
     names = jobs.primary_key
+    pending = jobs.pending.proj("priority", not_before="scheduled_time")
     waiting = {
         tuple(row[name] for name in names): row
-        for row in jobs.pending.proj("priority").to_dicts(order_by="priority, scheduled_time")
+        for row in pending.to_dicts(order_by="priority, not_before")
     }
     elsewhere = jobs & "status in ('reserved', 'error', 'ignore')"
     taken = {tuple(key.values()) for query in (table, elsewhere) for key in query.proj().to_dicts()}

@@ -72,9 +72,10 @@ def test_urgent_segmentation_hurries_its_motion_correction_and_stays_urgent(aske
 
     assert priorities(asked, "motion_correction") == {"t0": 5, "t1": 5, "t2": 0}
     assert priorities(asked, "segmentation") == {}  # none can run yet
-    table = queued(asked).set_index(["step", "trial"])["priority"]
-    assert table["segmentation", "t2"] == 3
-    assert table["segmentation", "t0"] == 100
+    table = queued(asked).set_index(["step", "trial"]).loc["segmentation"]
+    assert table["priority"].dropna().to_dict() == {"t0": 100, "t2": 3}
+    assert abs(table["not_before"].dropna()["t1"] - tomorrow) < timedelta(minutes=5)
+    assert len(table["not_before"].dropna()) == 1
     for step in ("recording_info", "motion_preview", "seed_inspection", "segmentation", "trace"):
         queue.pause(asked, step)
     outcomes = run_all(asked)
