@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from scipy.sparse.linalg import LinearOperator, eigsh
 
 from pipeline.extraction.field import Field
 from pipeline.extraction.long_traces import around_mean, mean_of_rows, products
@@ -23,8 +24,9 @@ from pipeline.extraction.mosaic import (
     Spread,
     axis_of,
     block_of,
+    stand_ins,
 )
-from pipeline.scratch import by_frames, some_frames
+from pipeline.scratch import by_frames, by_rows, some_frames, some_rows
 
 BLOCK_GSIGS = 2.5
 """Side of a block, in half-sizes of a cell."""
@@ -34,6 +36,9 @@ MIN_FREE_FRACTION = 0.25
 
 MAX_ONE_CELL = 0.8
 """Largest part of a closed block that one cell may cover; its light could not be told apart."""
+
+MAX_DENSE = 2000
+"""Of more blocks, as volumes have them, the products of each two would not fit the memory."""
 
 ENTRIES_AT_ONCE = 1 << 17
 """Pixels of footprints at which blocks are interpolated at once."""
@@ -86,7 +91,7 @@ def find_blocks(
     inside[footprints.indices[footprints.data > 0]] = True
     average = _average(axes, footprints, field.usable, field.usable & ~inside)
     filled = np.flatnonzero(_sizes(average))
-    choice = _stand_ins(filled, [axis.n_blocks for axis in axes])
+    choice = stand_ins(filled, [axis.n_blocks for axis in axes])
     spread = Spread(axes, choice, int(filled.size), field.usable)
     only = {name: getattr(average, name)[:, filled] for name in ("by_usable", "by_free")}
     return Blocks(average._replace(**only), spread)
@@ -133,12 +138,34 @@ def without_noise(courses: NDArray[np.float32], gnb: int | None) -> NDArray[np.f
         return courses
     mean = mean_of_rows(courses, np.float32)[:, np.newaxis]
     centred = around_mean(courses)
+    if len(courses) > MAX_DENSE and gnb > 1:
+        leading = _leading(centred, gnb - 1)
+        common = leading.T @ centred
+        return by_rows(
+            lambda level, image: level + image @ common, mean, leading, n_columns=common.shape[1]
+        )
     _, images = np.linalg.eigh(products(centred, centred))
     leading = images[:, len(courses) - gnb + 1 :]
     return by_frames(
         (mean + leading @ (leading.T @ centred[:, frames]) for frames in some_frames(centred)),
         courses.shape,
     )
+
+
+def _leading(centred: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """Return what most courses have in common, ``(n_blocks, count)``, without their products."""
+
+    def multiply(image: NDArray[np.float64]) -> NDArray[np.float64]:
+        course = np.zeros(centred.shape[1])
+        for rows in some_rows(centred):
+            course += image.ravel()[rows] @ centred[rows]
+        return np.concatenate([centred[rows] @ course for rows in some_rows(centred)])
+
+    size = len(centred), len(centred)
+    operator = LinearOperator(size, matvec=multiply, dtype=np.float64)
+    # the same start each time, so that the result has the same bits; it is like no image
+    _, images = eigsh(operator, k=count, v0=np.cos(np.arange(len(centred))))
+    return np.asarray(images, np.float32)
 
 
 def at_entries(
@@ -265,18 +292,6 @@ def _neighbours(count: int) -> sparse.csr_array:
     """Return which blocks along an axis lie next to each other, ``(count, count)``."""
     place = np.arange(count)
     return sparse.csr_array((np.abs(place[:, np.newaxis] - place) <= 1).astype(np.float32))
-
-
-def _stand_ins(filled: NDArray[np.int64], counts: list[int]) -> NDArray[np.int32]:
-    """Return which filled block stands for each block, ``(n_blocks,)``: the nearest."""
-    choice = np.zeros(int(np.prod(counts)), np.int32)
-    empty = np.setdiff1d(np.arange(choice.size), filled)
-    choice[filled] = np.arange(filled.size)
-    there = np.stack(np.unravel_index(filled, counts), axis=1)
-    for block in empty if filled.size else ():
-        away = there - np.array(np.unravel_index(block, counts))
-        choice[block] = np.square(away).sum(axis=1).argmin()
-    return choice
 
 
 def _product(one: sparse.csr_array, other: sparse.csr_array) -> sparse.csr_array:

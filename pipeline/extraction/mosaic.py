@@ -192,6 +192,26 @@ def block_of(axes: tuple[Axis, ...], pixels: Pixels = ALL) -> NDArray[np.int32]:
     return block
 
 
+def stand_ins(filled: NDArray[np.int64], counts: list[int]) -> NDArray[np.int32]:
+    """Return which filled block stands for each block, ``(n_blocks,)``: the nearest.
+
+    Parameters
+    ----------
+    filled : array
+        Numbers of the blocks that have a usable pixel.
+    counts : list of int
+        Blocks along each axis.
+    """
+    choice = np.zeros(int(np.prod(counts)), np.int32)
+    empty = np.setdiff1d(np.arange(choice.size), filled)
+    choice[filled] = np.arange(filled.size)
+    there = np.stack(np.unravel_index(filled, counts), axis=1)
+    for block in empty if filled.size else ():
+        away = there - np.array(np.unravel_index(block, counts))
+        choice[block] = np.square(away).sum(axis=1).argmin()
+    return choice
+
+
 def _places(axes: tuple[Axis, ...], pixels: Pixels) -> list[NDArray[np.int32]]:
     """Return where pixels lie along each axis, each ``(n_some,)``."""
     lengths = [axis.block.size for axis in axes]

@@ -6,7 +6,7 @@ from scipy import sparse
 from scipy.optimize import nnls
 
 from pipeline.blocks import no_progress
-from pipeline.extraction import CnmfParams, Quality
+from pipeline.extraction import CnmfParams, Quality, background
 from pipeline.extraction.background import (
     LocalBackground,
     at_entries,
@@ -291,7 +291,9 @@ def test_a_cell_in_less_than_half_of_a_block_leaves_its_median_alone(rng):
     np.testing.assert_allclose(median_courses(movie, blocks), np.tile(movie[:, -1], (4, 1)))
 
 
-def test_the_rank_of_the_background_can_be_bounded(rng):
+@pytest.mark.parametrize("max_dense", [100, 7], ids=["few blocks", "many blocks"])
+def test_the_rank_of_the_background_can_be_bounded(rng, monkeypatch, max_dense):
+    monkeypatch.setattr(background, "MAX_DENSE", max_dense)
     planted = 5 + rng.normal(size=(8, 2)) @ rng.normal(size=(2, 100))
     courses = (planted + rng.normal(0, 0.01, (8, 100))).astype(np.float32)
 
