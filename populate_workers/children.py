@@ -13,6 +13,9 @@ import populate_workers
 from populate_workers.attempt import Attempt
 
 ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+ONE_STOCK = "MALLOC_ARENA_MAX"
+"""How many stocks of free memory the C library of Linux may keep."""
+
 NURSERY = "populate_workers.nursery"
 RECEIVE_BYTES = 65_536
 
@@ -29,6 +32,8 @@ class Children:
             # a library's threads do not survive the splitting, and wait by turning in circles;
             # our own work on blocks instead, with the same bits whatever their number
             **dict.fromkeys(ONE_THREAD, "1"),
+            # in stocks of their own, threads would keep what they no longer use
+            ONE_STOCK: os.environ.get(ONE_STOCK, "1"),
             "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH")))),
         }
         self.command = [sys.executable, "-P", "-m", nursery]
