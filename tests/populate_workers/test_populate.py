@@ -1,6 +1,7 @@
 """Jobs: failed ones keep their reason, others go on, and none is lost."""
 
 import errno
+import shutil
 import signal
 import subprocess
 import sys
@@ -90,6 +91,7 @@ def test_retry_computes_what_was_mended(database, take_in, run_all):
 def test_store_that_cannot_be_written_is_named(database, take_in, run_all):
     take_in(database)
     submit_motion(database.session.Recording())
+    shutil.rmtree(database.settings.store)
     database.settings.store.write_text("a file where the folder should be")
 
     outcomes = run_all(database)
