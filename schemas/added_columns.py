@@ -2,15 +2,15 @@
 
 from typing import Any
 
-import datajoint as dj
 import pandas as pd
 
 from schemas.connection import Database
 from schemas.custom_columns import default_of, value_of
+from schemas.filter_sql import sql_literal
 from schemas.labels import CUSTOM_COLUMN, ROI_TAG_TYPE, STIMULUS_TYPE, labelled_rows
-from schemas.numbered_rows import newest_periods
+from schemas.numbered_rows import appended, newest_periods
 from schemas.roi_columns import CUSTOM, STIMULUS, TAG
-from schemas.roi_states import RECORDING, ROI, SEGMENTATION
+from schemas.roi_states import RECORDING, ROI
 
 TYPES = {"str": "str", "int": "Int64", "float": "float64", "bool": "boolean"}
 """Types of columns in which a value may be missing."""
@@ -120,16 +120,18 @@ def _in_turn(table: Any, found: pd.DataFrame) -> list[dict[str, Any]]:
     """Return what people did to the ROIs that were found, and perhaps to more, the last last."""
     if len(found) > MANY:
         return list(table.to_dicts(order_by="action"))
-    keys = [
-        dj.AndList([dict(zip(SEGMENTATION, key, strict=True)), f"roi_id IN ({_listed(rois)})"])
-        for key, rois in found.groupby(list(SEGMENTATION))["roi_id"]
-    ]
-    return list((table & keys).to_dicts(order_by="action"))
-
-
-def _listed(numbers: pd.Series) -> str:
-    """Return numbers in a list of SQL."""
-    return ", ".join(str(int(number)) for number in numbers)
+    if found.empty:
+        return []
+    adapter = table.connection.adapter
+    # MySQL may compare every row with the list: the number of the ROI first, which tells most apart
+    names = ROI[::-1]
+    keys = (
+        ", ".join(sql_literal(value, adapter.backend) for value in key)
+        for key in zip(*(found[name].tolist() for name in names), strict=True)
+    )
+    columns = ", ".join(map(adapter.quote_identifier, names))
+    chosen = appended(table, f"({columns}) IN ({', '.join(f'({key})' for key in keys)})")
+    return list(chosen.to_dicts(order_by="action"))
 
 
 def _keys(found: pd.DataFrame, names: tuple[str, ...]) -> list[tuple[Any, ...]]:
