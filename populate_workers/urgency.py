@@ -70,8 +70,8 @@ def _hurry(database: Database, step: str, keys: set[Key], priority: int) -> None
         was = "status='pending' AND priority > %s"
         change_jobs(database, step, dict(key), f"SET priority={int(priority)}", was, priority)
     before = wished(database)
-    usual = Wish(priority=USUAL)
-    later = {key for key in keys if (before.get((step, key), usual).priority or USUAL) > priority}
+    wishes = {key: before.get((step, key), Wish()).priority for key in keys}
+    later = {key for key, was in wishes.items() if (USUAL if was is None else was) > priority}
     wish(database, step, later, Wish(priority=priority))
 
 

@@ -108,6 +108,10 @@ def test_urgent_analysis_hurries_all_that_it_is_made_of(database):
     assert {row["result_key"]: row["priority"] for row in jobs} == {first: 2, other: 5}
     wishes = {dict(key)["result_key"]: wish.priority for (_, key), wish in wished(database).items()}
     assert wishes == {middle: 2, last: 2}
+    prioritise(database, 0, "node_result", {"result_key": middle})
+    prioritise(database, 3, "node_result", {"result_key": last})  # does not slow the other
+    wishes = {dict(key)["result_key"]: wish.priority for (_, key), wish in wished(database).items()}
+    assert wishes == {middle: 0, last: 3}
     assert prioritise(database, 1, key={"animal_id": "m"}) == 0  # analyses are of no animal
     (database.analysis.NodeInput & {"result_key": last}).delete(prompt=False)
     (database.analysis.NodeTask & {"result_key": last}).delete(prompt=False)
