@@ -127,7 +127,7 @@ def _in_turn(table: Any, found: pd.DataFrame) -> list[dict[str, Any]]:
     names = ROI[::-1]
     keys = (
         ", ".join(sql_literal(value, adapter.backend) for value in key)
-        for key in zip(*(found[name].tolist() for name in names), strict=True)
+        for key in _keys(found, names)
     )
     columns = ", ".join(map(adapter.quote_identifier, names))
     chosen = appended(table, f"({columns}) IN ({', '.join(f'({key})' for key in keys)})")

@@ -25,13 +25,25 @@ def print_going(database: Database, rows: Mapping[str, int]) -> None:
         print(f"{names.get(sql_name, sql_name):<28}{count:>8,} rows")
 
 
-def may_delete(*, yes: bool) -> bool:
+def may_delete(
+    *,
+    yes: bool,
+    question: str = "Delete all this?",
+    done: str = "deleted",
+    what: str = "all this is",
+) -> bool:
     """Return whether somebody says that all that was shown may go.
 
     Parameters
     ----------
     yes : bool
         Whether that was said already.
+    question : str
+        What is asked.
+    done : str
+        What would become of it.
+    what : str
+        What is to go, for where there is nobody to ask.
 
     Raises
     ------
@@ -40,9 +52,9 @@ def may_delete(*, yes: bool) -> bool:
     """
     if not (yes or sys.stdin.isatty()):
         raise ProjectError(
-            "nothing was deleted: there is no terminal to ask at; give --yes if all this is to go."
+            f"nothing was {done}: there is no terminal to ask at; give --yes if {what} to go."
         )
-    if yes or typer.confirm("Delete all this?"):
+    if yes or typer.confirm(question):
         return True
-    print("Nothing was deleted.")
+    print(f"Nothing was {done}.")
     return False

@@ -1,18 +1,18 @@
 """Comparing what the database says with the files, and removing what nobody needs."""
 
-import sys
 from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
 from apps import tables
+from apps.cli.asking import may_delete
 from apps.cli.progress import reporter
 from apps.tables import all_tables
 from schemas.check import Fault, check_recordings, check_store
 from schemas.connection import Database, connect
 from schemas.orphans import Orphan, clean, find_orphans
-from schemas.settings import MEGABYTE, ProjectError
+from schemas.settings import MEGABYTE
 
 HOUR_S = 3600.0
 
@@ -99,13 +99,8 @@ def _clean(database: Database, orphans: list[Orphan], yes: bool) -> bool:
     """Ask, and remove what was listed; return whether it is gone."""
     if not orphans:
         return True
-    if not (yes or sys.stdin.isatty()):
-        raise ProjectError(
-            "nothing was removed: there is no terminal to ask at; give --yes if all that is left "
-            "over is to go."
-        )
-    if not (yes or typer.confirm("Remove all that is left over?")):
-        print("Nothing was removed.")
+    what = "all that is left over"
+    if not may_delete(yes=yes, question=f"Remove {what}?", done="removed", what=f"{what} is"):
         return False
     print(f"Removed; {clean(database, orphans) / MEGABYTE:,.1f} MB are free again.")
     return True

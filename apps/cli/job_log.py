@@ -1,6 +1,5 @@
 """The log of a job, also while it runs; and those that are old."""
 
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from apps.cli.asking import may_delete
 from populate_workers.old_logs import DAY_S, find_old_logs
 from populate_workers.old_logs import prune as remove_logs
 from schemas.connection import Database, connect
@@ -69,14 +69,8 @@ def prune(
     print(f"{len(logs):,} logs are older than {older_than:g} days.")
     if dry_run or not logs:
         return
-    if not (yes or sys.stdin.isatty()):
-        raise ProjectError(
-            "nothing was removed: there is no terminal to ask at; give --yes if they are to go."
-        )
-    if not (yes or typer.confirm("Remove them?")):
-        print("Nothing was removed.")
-        return
-    print(f"Removed; {remove_logs(database, logs) / MEGABYTE:,.1f} MB are free again.")
+    if may_delete(yes=yes, question="Remove them?", done="removed", what="they are"):
+        print(f"Removed; {remove_logs(database, logs) / MEGABYTE:,.1f} MB are free again.")
 
 
 def _newest_attempt(database: Database, step: str, key: dict[str, str]) -> dict[str, Any]:
